@@ -56,7 +56,8 @@ def build(folder: Path, options: LoadOptions) -> Generator[Progress, None, FishS
     if decoder.books != shape.codebooks:
         raise ModelUnavailable(f"the codec has {decoder.books} codebooks, and the model {shape.codebooks}")
     nbytes = bytes_of(model, decoder, encoder)
-    engine = FishSpeech(model, shape, tokens, decoder, ReferenceShelf(encoder), nbytes=nbytes, fused=is_gpu)
+    shelf = ReferenceShelf(encoder)
+    engine = FishSpeech(model, shape, tokens, decoder, shelf, nbytes=nbytes, fused=is_gpu, pipelined=is_gpu)
     if options.warm_up:
         yield from _warm_up(engine)
     return engine

@@ -54,6 +54,7 @@ class BridgedModel:
     folder: Path
     streams: bool
     """Whether it gives sound while it works."""
+    on_gpu: bool = False
 
 
 def read(folder: Path, options: LoadOptions) -> Generator[Progress, None, BridgedModel]:
@@ -77,7 +78,14 @@ def read(folder: Path, options: LoadOptions) -> Generator[Progress, None, Bridge
     for progress in _settle(model):
         yield Progress("load", progress.total, progress.total)
     return BridgedModel(
-        about["part"], about["family"], int(about["rate"]), model, held(model), folder, about["streams"]
+        about["part"],
+        about["family"],
+        int(about["rate"]),
+        model,
+        held(model),
+        folder,
+        about["streams"],
+        options.device == "gpu",
     )
 
 

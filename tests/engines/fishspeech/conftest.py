@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import mlx.core as mx
@@ -25,3 +25,11 @@ def fish(tmp_path_factory: pytest.TempPathFactory, loaded: Callable[..., Any], c
     mx.save_safetensors(str(folder / "model.safetensors"), weights)
     engine: FishSpeech = loaded(load(folder, cold))
     return engine
+
+
+@pytest.fixture(params=[False, True], ids=["waiting", "pipelined"])
+def pipelined(request: pytest.FixtureRequest, fish: FishSpeech) -> Iterator[bool]:
+    """The engine reads each frame before it launches the next one, and then not."""
+    fish.loop.pipelined = request.param
+    yield request.param
+    fish.loop.pipelined = False

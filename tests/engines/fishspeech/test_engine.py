@@ -41,6 +41,8 @@ from speechmlx.types import (
     Usage,
 )
 
+pytestmark = pytest.mark.usefixtures("pipelined")
+
 FRAME = 2048
 TEXT = "hello there, you."
 SHORT = {"max_new_tokens": 9, "seed": 5}
@@ -195,7 +197,7 @@ def test_a_recording_is_heard_once(fish: FishSpeech) -> None:
     run(fish, speak(voice=VOICE))
     state = fish.begin(speak("Other words.", voice=replace(VOICE, text="Other text.")))
     fish.step([state])
-    assert state.tokens_out == 1
+    assert state.tokens_out + state.ahead == 1
     fish.end(state)
     assert len(fish.shelf) == 1
 
@@ -300,3 +302,31 @@ def test_signs_of_a_language_are_no_pictures() -> None:
     """Numbers in circles, and the joiner of letters, are left."""
     text = "① ❷ می\u200dخواهم № 5 ° € ™"
     assert cleaned(text) == text
+
+
+def test_a_frame_that_is_launched_too_early_changes_nothing(fish: FishSpeech, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Turns that end by themselves, one behind the other in a sequence: the next one draws by the same chances."""
+    options = {"chunk_length": 20, "seed": 2, "max_new_tokens": 9}
+    request = speak("hello there, you. What is it now? And then?", options=options)
+    codes, take, launch = list[list[int]](), fish.loop.take, fish.loop.launch
+    with patch.object(fish.loop, "take", lambda row: (kept(codes, frame) for frame in take(row))):
+        run(fish, request)
+    monkeypatch.setattr(fish.loop, "_end", codes[5][0])  # so that the first turn ends with its fifth frame
+    found, vain = list[Any](), list[int]()
+    for pipelined in (False, True):
+        fish.loop.pipelined, launched = pipelined, list[int]()
+        with patch.object(fish.loop, "launch", lambda rows, launched=launched: (launched.append(1), launch(rows))[1]):
+            found.append(run(fish, request)[0])
+        vain.append(len(launched) - found[-1][-1].tokens_out)
+    assert found[0] == found[1]
+    assert vain[0] == 0 < vain[1]
+    assert found[0][-1].tokens_out < 27
+
+
+def test_a_cancel_with_a_frame_on_its_way_frees_all(fish: FishSpeech) -> None:
+    states = [fish.begin(speak()) for _ in range(2)]
+    fish.step(states)
+    assert [state.ahead for state in states] == [fish.loop.pipelined] * 2
+    for state in states:
+        fish.end(state)
+    assert fish.held == fish.loop.memory.nbytes == 0

@@ -18,8 +18,6 @@ from speechmlx.engines import LoadOptions, mlx_audio
 from speechmlx.engines.mlx_audio import package
 from speechmlx.errors import ModelUnavailable, SpeechError, WeightsDamaged
 
-Load = Callable[[Path], Any]
-
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:

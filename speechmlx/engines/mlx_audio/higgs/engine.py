@@ -50,7 +50,7 @@ class HiggsSpeech:
         self._reader, self._model = Synthesizer(checkpoint), checkpoint.model
         builder = self._model._prompt_builder
         builder.encode_text = partial(_encoded, builder.tokenizer, _marks(builder.tokenizer))
-        self.loop = HiggsLoop(self._model, HiggsShape.of(self._model.config))
+        self.loop = HiggsLoop(self._model, HiggsShape.of(self._model.config), checkpoint.on_gpu)
         self._piece = StepSize(FIRST_PIECE, LEAST_PIECE, MOST_PIECE)
         self._open: list[HiggsSpeaking] = []
 
