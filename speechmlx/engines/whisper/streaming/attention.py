@@ -32,9 +32,9 @@ class AttentionTracker:
 
         `compiles`: fuse chains of small operations, as `Kernels` has it.
         """
-        self._moments, self._standing, self._median = (
-            _compiled(chain) if compiles else chain for chain in (_moments, _standing, _median)
-        )
+        self._moments = _compiled(_moments) if compiles else _moments
+        self._standing = _compiled(_standing) if compiles else _standing
+        self._median = _compiled(_median) if compiles else _median
         weights = mx.softmax(scores, axis=-1)
         self._widths = [scores.shape[-1]]
         """Places of each row's audio."""
