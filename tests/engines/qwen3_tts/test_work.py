@@ -35,7 +35,7 @@ def worked(tasks: list[Task]) -> None:
         assert all(outcome in (True, False) for outcome in outcomes)
         for one, outcome in zip(going, outcomes, strict=True):
             if not outcome:
-                one.end()
+                one.end(one.close())
         going = [one for one, outcome in zip(going, outcomes, strict=True) if outcome is True]
 
 
