@@ -28,7 +28,7 @@ class Speechmlx < Formula
 
       `brew services start speechmlx/speechmlx/speechmlx` runs it from login on. Do not use `sudo`: root's service
       has none of your settings, keys and models, but those of /var/root/Library.
-      After `brew upgrade` the service starts the new version within a minute, `brew services restart` at once.
+      After `brew upgrade` the service starts the new version in a minute or two, `brew services restart` at once.
       Its log is ~/Library/Logs/speechmlx/speechmlx.log; what it prints before that goes to
         #{var}/log/speechmlx.log
 

@@ -128,7 +128,7 @@ class Config:
         0,
         "Memory for models and what their requests hold, like 8GB.",
         unit="bytes",
-        shown="70 % of the machine's, or less: what its GPU recommends",
+        shown="70 % of the machine's, or less: what its GPU recommends without MLX's cache (5 %)",
     )
     step_timeout: float = setting(
         60.0,

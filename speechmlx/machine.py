@@ -87,10 +87,10 @@ def model_memory(limit: int, working_set: int = 0) -> int:
 def default_memory(memory: int, working_set: int) -> int:
     """Bytes that all models may have on a machine with `memory` bytes: MODEL_SHARE of them.
 
-    Or `working_set`, where that is less; then MLX's cache has its part of it.
+    Or what `working_set` leaves beside MLX's cache, where that is less.
     """
     most = int(memory * MODEL_SHARE)
-    return min(most, working_set) - int(memory * CACHE_SHARE) if working_set else most
+    return min(most, working_set - int(memory * CACHE_SHARE)) if working_set else most
 
 
 @cache

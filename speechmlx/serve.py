@@ -63,6 +63,8 @@ is 0.005. While bodies of 16 MB were parsed in threads (Linux, 2 busy cores), th
 a CPU fell from 46 to 82 ms to 15 to 21 ms. 0.0002 gained nothing more."""
 PASSING = (errno.EADDRINUSE, errno.EADDRNOTAVAIL)
 """A port is held for now; an address is not there yet, such as that of a Wi-Fi."""
+BACKLOG = 100
+"""Connections that wait to be accepted, as Hypercorn has it."""
 PROBE_TIME = 0.5
 """Seconds in which a program that listens on the wanted address answers."""
 LOOPBACKS = {"0.0.0.0": ["127.0.0.1"], "::": ["::1", "127.0.0.1"]}
@@ -140,6 +142,9 @@ def addresses(config: Config) -> list[tuple[str, str, int]]:
         if match[1] is not None and match[1] not in names:
             raise BadRequest(f"{bind!r} names no protocol; the protocols are {', '.join(sorted(names))}")
         binds.append((match[1] or "", match[2] or config.host, int(match[3])))
+    places = [f"{host}:{port}" for _, host, port in binds if port] + ([config.wyoming] if config.wyoming else [])
+    if twice := next((place for place in places if places.count(place) > 1), None):
+        raise BadRequest(f"{twice} is named twice, and can be listened on once")
     return binds
 
 
@@ -212,7 +217,7 @@ async def _serve(
     except asyncio.CancelledError:
         log.warning("connections that did not end were cut")
     except LifespanFailureError as error:  # raised while the app handles what was wrong
-        if not isinstance(error.__context__, OSError):
+        if not isinstance(error.__context__, OSError) or "startup" not in str(error):
             raise
         raise TemporaryFailure(f"the server cannot start now: {error.__context__}") from None
     log.info("stopped")
@@ -288,9 +293,14 @@ def _listen(host: str, port: int, other: str = "--port 0") -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen(BACKLOG)  # here, so that another program which begins now cannot
+    except socket.gaierror as error:
+        listener.close()
+        later = error.errno == socket.EAI_AGAIN or host.endswith(".local")
+        raise (TemporaryFailure if later else BadRequest)(f"cannot listen on {host}:{port}: {error}") from error
     except (OSError, OverflowError) as error:
         listener.close()
-        passes = isinstance(error, socket.gaierror) or (isinstance(error, OSError) and error.errno in PASSING)
+        passes = isinstance(error, OSError) and error.errno in PASSING
         kind = TemporaryFailure if passes else BadRequest
         raise kind(f"cannot listen on {host}:{port}: {error}; try {other}") from error
     return listener

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
@@ -80,7 +81,7 @@ class JobRunner:
         self._loop: asyncio.Task[None] | None = None
         self._sweeping: asyncio.Task[None] | None = None
         self._swept = 0.0
-        self._told = "", 0.0
+        self._told = "", -math.inf
         """The last trouble with the store, and when it was told."""
 
     def start(self) -> None:
@@ -126,9 +127,9 @@ class JobRunner:
     def _tell(self, error: Exception) -> None:
         """Log what is wrong with the store: once, and now and then a reminder."""
         words, told = self._told
-        if str(error) == words and time.monotonic() - told < REMINDER:
+        if repr(error) == words and time.monotonic() - told < REMINDER:
             return
-        self._told = str(error), time.monotonic()
+        self._told = repr(error), time.monotonic()
         log.error("background jobs: %s", error, exc_info=None if isinstance(error, SpeechError) else error)
 
     async def _beat(self) -> None:

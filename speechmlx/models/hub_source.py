@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import errno
-import functools
+import math
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,14 @@ from speechmlx.models.spec import HubFiles, SourceFailed
 
 CONNECT, ANSWER = 3.0, 10.0
 """Timeouts in seconds, to connect and to get a response, after which the next source is tried."""
+SAME = 10.0
+"""Seconds for which an answer of the hub counts, or its silence: many models may ask for it at once."""
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EIO)
 """Errors that occur with any source."""
 QUIET = 0.2
 """Seconds between reports of progress."""
+_answers: dict[str, tuple[float, str | None]] = {}
+"""By endpoint: when it was asked, and why it could not be reached."""
 
 
 def fetch_hub(source: HubFiles, folder: Path, report: Report) -> None:
@@ -46,9 +51,16 @@ def fetch_hub(source: HubFiles, folder: Path, report: Report) -> None:
         raise SourceFailed(plain(error).strip().split("\n")[0]) from error
 
 
-@functools.cache
 def unreachable(endpoint: str) -> str | None:
-    """Why `endpoint` cannot be reached; None if it can. Tested once per process."""
+    """Why `endpoint` cannot be reached; None if it can. An answer counts for SAME seconds."""
+    asked, reason = _answers.get(endpoint, (-math.inf, None))
+    if time.monotonic() - asked > SAME:
+        reason = _unreachable(endpoint)
+        _answers[endpoint] = time.monotonic(), reason
+    return reason
+
+
+def _unreachable(endpoint: str) -> str | None:
     try:
         requests.head(endpoint, timeout=(CONNECT, ANSWER))
     except requests.exceptions.SSLError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from typing import Any
 
 import pytest
 
@@ -69,9 +70,37 @@ def test_an_address_elsewhere_is_not_asked() -> None:
         _listen("192.0.2.1", 80)
 
 
-def test_a_name_without_an_address_may_have_one_later() -> None:
-    with pytest.raises(TemporaryFailure, match=r"cannot listen on nowhere\.invalid:0"):
-        _listen("nowhere.invalid", 0)
+@pytest.mark.parametrize(
+    ("host", "number", "kind"),
+    [
+        ("nowhere.invalid", socket.EAI_AGAIN, TemporaryFailure),
+        ("mac.local", socket.EAI_NONAME, TemporaryFailure),
+        ("nowhere.invalid", socket.EAI_NONAME, BadRequest),
+    ],
+)
+def test_a_name_may_have_an_address_later_where_no_network_says_that_there_is_none(
+    host: str, number: int, kind: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def bind(self: socket.socket, address: tuple[str, int]) -> None:
+        raise socket.gaierror(number, "no such name")
+
+    monkeypatch.setattr(socket.socket, "bind", bind)
+    with pytest.raises(kind, match=rf"cannot listen on {host}:0: .*no such name$"):
+        _listen(host, 0)
+
+
+def test_of_two_that_begin_at_once_one_has_the_port() -> None:
+    with _listen("127.0.0.1", 0) as first, pytest.raises(TemporaryFailure, match="Address already in use"):
+        _listen("127.0.0.1", first.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    "settings", [{"bind": ("8080",)}, {"bind": ("5050", "soniqo=5050")}, {"wyoming": "127.0.0.1:8080"}]
+)
+def test_an_address_is_named_once(settings: dict[str, Any]) -> None:
+    with pytest.raises(BadRequest, match=r"127\.0\.0\.1:(8080|5050) is named twice"):
+        addresses(Config(**settings))
+    addresses(Config(port=0, bind=("0",)))
 
 
 def test_a_port_that_cannot_be_stays_wrong() -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from speechmlx.errors import UnknownModel
+from speechmlx.errors import ModelUnavailable, UnknownModel
 from speechmlx.models.admission import ADMITTED
 from speechmlx.models.bridge import families
 from speechmlx.models.bridge.convert import PATTERNS
@@ -45,10 +45,13 @@ def admit(name: str, cache: Path) -> Model:
     record = _of_folder(name) if _is_path(name) else _of_repository(name)
     row = _row(record)
     place = cache / ADMITTED / f"{row.name}.json"
-    place.parent.mkdir(parents=True, exist_ok=True)
     part = place.with_suffix(".part")
-    part.write_text(json.dumps(record))
-    part.replace(place)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps(record))
+        part.replace(place)
+    except OSError as error:
+        raise ModelUnavailable(f"{name} cannot be kept in {place.parent}: {error.strerror or error}") from error
     return row
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from speechmlx.errors import ModelUnavailable, UnknownModel
 from speechmlx.models.bridge.convert import PATTERNS
 from speechmlx.models.download import plain
-from speechmlx.models.hub_source import unreachable
+from speechmlx.models.hub_source import ANSWER, unreachable
 
 CODE = (".py", ".pth", ".pt", ".bin", ".pkl", ".pickle", ".ckpt")
 """Endings of files that are never fetched."""
@@ -43,7 +43,7 @@ def look_up(repo: str) -> Published:
     if reason := unreachable(constants.ENDPOINT):
         raise ModelUnavailable(f"{constants.ENDPOINT} cannot be asked for {repo}: {reason}")
     try:
-        info = HfApi().model_info(repo, files_metadata=True)
+        info = HfApi().model_info(repo, files_metadata=True, timeout=ANSWER)
         files = {file.rfilename: int(file.size or 0) for file in info.siblings or ()}
         wanted = {name: size for name, size in files.items() if any(fnmatch.fnmatch(name, glob) for glob in PATTERNS)}
         if not any(name.endswith(".safetensors") and "/" not in name for name in wanted):

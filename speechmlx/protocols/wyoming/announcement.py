@@ -55,11 +55,15 @@ class Announcement:
         announced: list[str] = []
         try:
             while not self._ending.is_set():
-                addresses = [self._address] if self._address else sorted(_own_addresses(self._family))
-                if addresses != announced:
-                    await _withdraw(network)
-                    network = await self._announce(addresses) if addresses else None
-                    announced = addresses if network else []
+                try:
+                    addresses = [self._address] if self._address else sorted(_own_addresses(self._family))
+                    if addresses != announced:
+                        gone, network, announced = network, None, []
+                        await _withdraw(gone)
+                        network = await self._announce(addresses) if addresses else None
+                        announced = addresses if network else []
+                except Exception as error:
+                    self._tell(error)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(LOOK):
                         await self._ending.wait()
@@ -85,9 +89,7 @@ class Announcement:
             )
             await (await network.async_register_service(info, allow_name_change=True))
         except (Error, OSError) as error:
-            if str(error) != self._failure:
-                log.warning("Home Assistant cannot find this server by itself: the announcement failed: %s", error)
-            self._failure = str(error)
+            self._tell(error)
             if network is not None:
                 await network.async_close()
             return None
@@ -98,6 +100,11 @@ class Announcement:
         self._failure = ""
         log.info("announced as %s at %s, port %d", info.name, ", ".join(addresses), self._port)
         return network
+
+    def _tell(self, error: Exception) -> None:
+        if repr(error) != self._failure:
+            log.warning("Home Assistant cannot find this server by itself: the announcement failed: %s", error)
+        self._failure = repr(error)
 
 
 async def _withdraw(network: AsyncZeroconf | None) -> None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from speechmlx.config import Config
 from speechmlx.errors import UnknownModel
@@ -26,7 +30,7 @@ async def admit_later(known: Catalog, config: Config) -> None:
         await asyncio.sleep(PERIOD)
         for kind, name in list(models.items()):
             try:
-                await asyncio.to_thread(admission.admit_settings, known, replace(config, models={kind: name}))
+                await _apart(partial(admission.admit_settings, known, replace(config, models={kind: name})))
             except UnknownModel as error:
                 log.error("%s", error)
                 del models[kind]
@@ -35,3 +39,26 @@ async def admit_later(known: Catalog, config: Config) -> None:
             if row not in left:
                 log.info("%s is known now", row.name)
         missing = left
+
+
+async def _apart(work: Callable[[], object]) -> None:
+    """Do `work` in a thread that does not hold up the end of the server: a hub may be slow. Raises what it raises."""
+    loop = asyncio.get_running_loop()
+    done = loop.create_future()
+
+    def finish(error: Exception | None) -> None:
+        if not done.done():
+            done.set_result(error)
+
+    def run() -> None:
+        error = None
+        try:
+            work()
+        except Exception as raised:
+            error = raised
+        with suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(finish, error)
+
+    threading.Thread(target=run, name="admission", daemon=True).start()
+    if (error := await done) is not None:
+        raise error

@@ -41,9 +41,10 @@ class PinnedModels:
 
     async def _load(self, name: str) -> None:
         """Try again while there is no room for a job or the fetch fails. Unpin a model that cannot be loaded."""
-        pause, job = FIRST_RETRY, None
+        pause = FIRST_RETRY
         try:
             while name in self.names:
+                job = None
                 try:
                     job = self._submit(Load(model=name, pin=True, priority=Priority.BULK))
                     await job.finished()

@@ -27,7 +27,7 @@ class WorkRefusal:
         self.reason: BadRequest | TemporaryFailure | None = None
         self._given = asyncio.Event()
         files = (sys.executable, __file__, asyncio.__file__)
-        self._files = [file for file in files if os.path.exists(file)]
+        self._files = [file for file in files if not _is_gone(file)]
 
     def give(self, reason: BadRequest | TemporaryFailure, file: str = "") -> None:
         """Refuse all further work. Only the first reason counts. The log has the `file`, and clients do not."""
@@ -38,7 +38,7 @@ class WorkRefusal:
 
     def look(self) -> None:
         """Refuse all further work where a file that this program runs from is gone."""
-        if gone := next((file for file in self._files if not os.path.exists(file)), None):
+        if gone := next((file for file in self._files if _is_gone(file)), None):
             manager = started_by(os.environ)
             then = f", and {manager} starts it again" if manager else "; start it again"
             reason = f"files that this program runs from are gone, as after an upgrade: it cannot go on{then}"
@@ -57,3 +57,14 @@ class WorkRefusal:
                 async with asyncio.timeout(PERIOD):
                     await self._given.wait()
             self.look()
+
+
+def _is_gone(file: str) -> bool:
+    """Whether there is no such file. A disk that does not answer says nothing of it."""
+    try:
+        os.stat(file)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        pass
+    return False

@@ -88,6 +88,30 @@ async def test_it_is_tried_again_and_its_failure_told_once(
     assert caplog.text.count("no multicast here") == 1
 
 
+async def test_a_look_that_fails_is_told_and_not_the_last(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    failures = [OSError("too many open files")] * 3
+
+    def looked(family: int) -> list[str]:
+        if failures:
+            raise failures.pop()
+        return ["127.0.0.1"]
+
+    monkeypatch.setattr(module, "_own_addresses", looked)
+    monkeypatch.setattr(module, "LOOK", 0.01)
+    with socket.socket() as everywhere:
+        everywhere.bind(("0.0.0.0", 0))
+        announcement = Announcement(everywhere)
+        announcement.begin()
+        async with asyncio.timeout(30):
+            while "announced as" not in caplog.text:
+                await asyncio.sleep(0.02)
+        await announcement.end()
+    assert caplog.text.count("too many open files") == 1
+
+
 async def test_an_end_before_the_announcement_is_made(listener: socket.socket) -> None:
     announcement = Announcement(listener)
     await announcement.end()

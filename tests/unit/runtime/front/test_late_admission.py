@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from speechmlx.config import Config
+from speechmlx.models import admission
 from speechmlx.models.catalog import CATALOG
 from speechmlx.models.spec import Model
 from speechmlx.runtime.front import late_admission
@@ -53,3 +55,22 @@ async def test_without_absent_models_there_is_nothing_to_do(tmp_path: Path, capl
     async with asyncio.timeout(30):
         await admit_later(CATALOG, Config(cache=tmp_path))
     assert not caplog.messages
+
+
+async def test_a_hub_that_never_answers_holds_up_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, over = threading.Event(), threading.Event()
+
+    def ask(*_: object) -> None:
+        asked.set()
+        over.wait(30)
+
+    monkeypatch.setattr(late_admission, "PERIOD", 0.01)
+    monkeypatch.setattr(admission, "admit_settings", ask)
+    known = replace(CATALOG, absent=(ABSENT,))
+    waiting = asyncio.create_task(admit_later(known, Config(cache=tmp_path, models={"tts": "somebody/a-voice"})))
+    await asyncio.to_thread(asked.wait, 30)
+    waiting.cancel()
+    (end,) = await asyncio.gather(waiting, return_exceptions=True)
+    assert isinstance(end, asyncio.CancelledError)
+    assert all(thread.daemon for thread in threading.enumerate() if thread.name == "admission")
+    over.set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import sys
 from pathlib import Path
@@ -99,3 +100,14 @@ async def test_a_fetch_that_does_not_start_is_one_line(python: Path) -> None:
     python.unlink()
     with pytest.raises(ModelUnavailable, match=r"the process that fetches 'm' does not start: .*No such file"):
         await fetch(MODEL, Path("/cache"), lambda progress: None)
+
+
+def test_a_disk_that_does_not_answer_says_nothing(python: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    front = WorkRefusal()
+
+    def stat(file: str) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "stat", stat)
+    front.look()
+    assert front.reason is None
