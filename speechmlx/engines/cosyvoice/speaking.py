@@ -33,9 +33,9 @@ class Speaking:
     utterance: Utterance | None = None
     finished: bool = False
     is_ended: bool = False
+    """No more text comes."""
     is_next: bool = True
     """Whether its other work is due before the next token of speech."""
-    """No more text comes."""
     samples: int = 0
     tokens_in: int = 0
     tokens_out: int = 0

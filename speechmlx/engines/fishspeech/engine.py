@@ -156,6 +156,8 @@ class FishSpeech:
         reading = [state for state in states if not state.finished]
         if any(map(_unread, reading)):
             self.loop.settle()
+            for state in self._open:
+                state.settle()
         read_shortest_first(self._piece, self.aim, reading, _unread, self._read_piece)
         self._speak([state for state in states if not state.finished and state.can_speak], found)
         self._sound([state for state in states if not state.finished], found)

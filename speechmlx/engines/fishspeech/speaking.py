@@ -216,6 +216,11 @@ class FishSpeaking:
         self.samples += len(samples)
         return Chunk(to_pcm16(samples), RATE)
 
+    def settle(self) -> None:
+        """Wait for sound on its way: a piece of a prompt is timed next."""
+        if self.decoding is not None:
+            self.decoding[0].wait()
+
     def sounds(self) -> Chunk | NotFinite:
         """The sound that was on its way. Waits for it."""
         assert self.decoding is not None

@@ -11,7 +11,7 @@ from speechmlx.engines.mlx_audio.alignment import ForcedAligner
 from speechmlx.engines.mlx_audio.arguments import SAME, Accepted
 from speechmlx.engines.mlx_audio.synthesis import Synthesizer
 from speechmlx.engines.parts.warm_up import noise, warm_up
-from speechmlx.errors import BadRequest, Unsupported
+from speechmlx.errors import BadRequest, ModelUnavailable, Unsupported
 from speechmlx.types import (
     Align,
     Chunk,
@@ -32,12 +32,14 @@ HEARD, IMITATED = 0.5, 1.0
 """Seconds of noise that are heard, and whose voice is imitated."""
 BOUNDS = {"max_tokens": 12, "num_steps": 2}
 """Options that keep an answer short, where the family has them."""
+NOTHING = "[concatenate] No arrays"
+"""MLX's words where a family joins the sound of a model that ended its answer at once."""
 VOICELESS = ("pocket_tts",)
 """Families that need a recording where the model has no voices."""
 
 
 def first_request(engine: Any) -> Iterator[Progress]:
-    """Answer it. Raises NotFinite and what else it fails with; that the family wants more than this is logged."""
+    """Answer it. Raises NotFinite and MLX's errors; that this model wants more, or cannot say just that, is logged."""
     checkpoint = engine.checkpoint
     try:
         if isinstance(engine, Batched):
@@ -51,8 +53,9 @@ def first_request(engine: Any) -> Iterator[Progress]:
                     break
         finally:
             steps.close()  # type: ignore[attr-defined]
-    except (ValueError, BadRequest, Unsupported) as error:
-        if str(error).startswith("["):  # MLX's own, of an operation that cannot be: other requests would fail, too
+    except (ValueError, RuntimeError, ImportError, BadRequest, ModelUnavailable, Unsupported) as error:
+        own = str(error).startswith("[")  # MLX's, of an operation that cannot be: other requests would fail, too
+        if own and not str(error).startswith(NOTHING):
             raise
         log.warning("%s was not warmed up: %s", checkpoint.family, error)
 

@@ -18,8 +18,8 @@ TRACED = re.compile(r"during function transformations|array without a primitive"
 """What MLX says where an array is of a function that is being compiled, or was: it has no numbers."""
 LARGEST = 1 << 21
 """Elements of a result that is noted, at most: families leave the logits of a long prompt uncomputed."""
-MOST = 64
-"""Maxima that wait, at most: each keeps its result in memory."""
+MOST, MOST_BYTES = 64, 64 << 20
+"""Maxima that wait, and bytes of their results, at most: each keeps its result in memory."""
 
 
 class ResultChecks:
@@ -27,17 +27,22 @@ class ResultChecks:
 
     def __init__(self) -> None:
         self.waiting: list[mx.array] = []
+        self._bytes = 0
+        """Of what they are the maxima of."""
 
     def note(self, result: Any) -> None:
         """Look at the arrays in `result` with the next ones that are computed. Raises NotFinite where many wait."""
-        self.waiting += [mx.max(array) for array in _floats(arrays_in(result)) if array.size <= LARGEST]
-        if len(self.waiting) > MOST:
+        noted = [array for array in _floats(arrays_in(result)) if array.size <= LARGEST]
+        self.waiting += map(mx.max, noted)
+        self._bytes += sum(array.nbytes for array in noted)
+        if len(self.waiting) > MOST or self._bytes > MOST_BYTES:
             self.compute(())
 
     def compute(self, result: Any) -> bool:
         """Compute `result` and what waits; False where that cannot be. Raises NotFinite, also each time after."""
         arrays = arrays_in(result)
         self.waiting += map(mx.max, _floats(arrays))
+        self._bytes = 0
         try:
             mx.eval(arrays, self.waiting)
         except (ValueError, RuntimeError) as error:

@@ -24,3 +24,7 @@ class Launched:
     def numbers(self) -> NDArray[Any]:
         """Its numbers. Waits until they are computed."""
         return np.array(self._array)
+
+    def wait(self) -> None:
+        """Wait until they are computed."""
+        mx.eval(self._array)

@@ -231,6 +231,8 @@ class Qwen3Tts:
         reading = [state for state in states if not state.finished]
         if any(map(_unread, reading)):
             self.loop.settle()
+            for state in self._open:
+                state.settle()
         read_shortest_first(self._piece, self.aim, reading, _unread, self._read_piece)
 
     def _begin_part(self, state: SpeechRow) -> None:

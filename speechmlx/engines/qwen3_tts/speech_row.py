@@ -208,6 +208,11 @@ class SpeechRow:
         self.pending.clear()
         self.chunks += 1
 
+    def settle(self) -> None:
+        """Wait for sound on its way: a piece of a prompt is timed next."""
+        if self.decoding is not None:
+            self.decoding[0].wait()
+
     def sounds(self) -> Chunk | NotFinite:
         """The sound that was on its way; the request ends where it is no numbers. Waits for it."""
         assert self.decoding is not None

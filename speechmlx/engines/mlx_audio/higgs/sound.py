@@ -103,6 +103,11 @@ class HiggsSound:
         self._place = start * hop, self._whole * hop if self.is_over else None
         self._heard, self._chunks = stop, self._chunks + 1
 
+    def settle(self) -> None:
+        """Wait for the chunk that was launched, if there is one."""
+        if self._launched is not None:
+            self._launched.wait()
+
     def read(self) -> Samples:
         """The chunk that was launched, float32 [n]. Waits for it."""
         assert self._launched is not None

@@ -138,6 +138,11 @@ class HiggsSpeaking:
         """Whether a chunk of sound may be computed."""
         return self.sound is not None and self.sound.due
 
+    def settle(self) -> None:
+        """Wait for sound on its way: a piece of a prompt is timed next."""
+        if self.sound is not None:
+            self.sound.settle()
+
     def take(self, frame: DrawnFrame) -> bool:
         """Take a frame. Returns whether it is the last one of its sentence."""
         assert self.sound is not None

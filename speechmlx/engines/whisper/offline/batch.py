@@ -145,7 +145,8 @@ class WindowBatch:
     def _encode(self, windows: list[Window]) -> None:
         """A slice of the encoder, of one window where somebody has begun to wait for the end of each step."""
         if self.aim <= AIM and len(self._passes[0].windows) > 1:
-            self._passes[:1] = self._passes[0].split()
+            apart = self._passes[0].split()
+            self._passes[:1] = [one for one in apart if one.windows[0].state in self._states]
         self._passes[0].advance(self.aim)
         if self._passes[0].is_done:
             del self._passes[0]

@@ -102,6 +102,10 @@ class EncoderPass:
             for index, window in enumerate(self.windows):
                 row = slice(index, index + 1)
                 window.cross, window.stage = [(k[row], v[row]) for k, v in self._cross], Stage.ENCODED
+                if len(self.windows) > 1 and window.state.beams > 1:
+                    # A search keeps it to its end. A part of an array would keep that of all windows.
+                    window.cross = [(k + 0, v + 0) for k, v in window.cross]
+                    mx.eval(window.cross)
 
 
 def units_of(window: Window) -> int:

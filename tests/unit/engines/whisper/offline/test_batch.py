@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import mlx.core as mx
 import numpy as np
 import pytest
 from support.small_whisper import HEADS, VOCABULARY, network
@@ -246,3 +248,29 @@ def test_a_request_that_ends_in_the_encoder_beside_another_is_dropped_there() ->
     engine.end(states[0])
     (events,) = run(engine, states[1:])
     assert isinstance(events[-1], Usage) and is_empty(engine)
+
+
+def test_a_pass_that_is_split_leaves_out_requests_that_have_ended() -> None:
+    engine = sized(4, LONG_AIM)
+    states = [engine.begin(request(0.5)) for _ in range(4)]
+    while not engine._passes:
+        engine.step(states)
+    assert len(engine._passes[0].windows) == 4
+    for state in (states[0], states[2]):
+        engine.end(state)
+    engine.aim = AIM
+    engine.step(states[1::2])
+    assert [one.windows[0].state for one in engine._passes] == states[1::2]
+
+
+def test_a_search_keeps_the_audio_of_its_own_window_alone() -> None:
+    engine = sized(64, LONG_AIM)
+    states = [engine.begin(request(0.5, beam_size=2)) for _ in range(2)]
+    while not (windows := engine._at(Stage.ENCODED)):
+        engine.step(states)
+    assert len(windows) == 2
+    own = sum(array.nbytes for pair in windows[0].cross or () for array in pair)
+    gc.collect()
+    before = mx.get_active_memory()
+    windows[0].cross = None
+    assert before - mx.get_active_memory() >= own > 0
