@@ -18,7 +18,8 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
-from support import cosyvoice_runs, fishspeech_runs, tiny_bridge, tiny_moshi, tiny_talker
+from engines.whisper.test_live import listen
+from support import cosyvoice_runs, fishspeech_runs, narrow_bridge, tiny_moshi, tiny_talker
 from support.cpu_runs import on_cpu
 from support.engine_runs import fed, run, sound
 from support.gpu_branches import ROOT, choices, modules
@@ -43,6 +44,7 @@ from speechmlx.engines import (
     whisper,
 )
 from speechmlx.engines.lm.head import sharpen_head
+from speechmlx.engines.lm.sampling import new_sampler
 from speechmlx.engines.whisper.model.network import AudioEncoder
 from speechmlx.types import (
     Audio,
@@ -65,6 +67,7 @@ METAL = LoadOptions(dtype="float16", device="gpu")
 SAID = {
     "The train leaves at nine.": "af_heart",
     "She reads the letter.": "bf_emma",
+    "We walk to the river.": "am_adam",
 }
 
 
@@ -130,8 +133,10 @@ class Recognised:
 
     tokens: list[list[int]]
     together: list[int]
+    live: str = ""  # what a stream of LIVE says
 
 
+LIVE, PIECE = "librispeech", 8000
 HEARD = {"tiny.en": ("jfk", "librispeech"), "base": ("beckett",)}
 
 
@@ -154,7 +159,16 @@ def recognised(on_gpu: GpuRuns, load: Callable[..., Any], audio_of: Callable[[st
             with patch.object(AudioEncoder, "start", counted):
                 events = run(engine, *[asked(audio=audio_of(name)) for name in names])
             found[model] = Recognised(list(map(sampled, events)), [*together])
+            found[model].live = listen(engine, audio_of(LIVE).samples, PIECE, policy="alignatt").text
     return found
+
+
+def test_float16_hears_the_same_words_live(
+    recognised: dict[str, Recognised], shared: Callable[[str], Any], audio_of: Callable[[str], Audio]
+) -> None:
+    exact = listen(shared("whisper-tiny.en"), audio_of(LIVE).samples, PIECE, policy="alignatt").text
+    assert recognised["tiny.en"].live == exact
+    assert len(exact) > 40
 
 
 @pytest.mark.parametrize("model", HEARD)
@@ -212,6 +226,7 @@ def answers(on_gpu: GpuRuns, load: Callable[..., Any]) -> dict[str, list[list[in
             engine._model.set_dtype(getattr(mx, kind))
             sharpen_head(engine._model)
             found[kind] = written(engine, *(QUESTIONS if kind == "float16" else QUESTIONS[:2]))
+            assert new_sampler(0.0, 1.0, 2.0, None, compiled=True).sample(mx.array([1.0, 1.5]), [1]).item() == 0
     return found
 
 
@@ -333,16 +348,11 @@ def test_speech_is_detected_by_the_same_numbers(
 @pytest.fixture(scope="module")
 def bridged(on_gpu: GpuRuns, loaded: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> tuple[int, int]:
     """Bytes of a tiny float16 model of mlx-audio's on a CPU and on a GPU."""
-    folder = tiny_bridge.write("stt/sensevoice", tmp_path_factory.mktemp("bridged") / "weights")
-    stored: Any = mx.load(str(folder / "model.safetensors"))
-    weights = {name: one.astype(mx.float16) for name, one in stored.items()}
-    mx.eval(weights)
-    (folder / "model.safetensors").unlink()
-    mx.save_safetensors(str(folder / "model.safetensors"), weights)
+    folder = narrow_bridge.write(tmp_path_factory.mktemp("bridged"))
     with on_gpu():
-        narrow = loaded(mlx_audio.load(folder, replace(METAL, warm_up=False)))
+        narrow = narrow_bridge.work(folder, loaded, METAL)
     with on_cpu() as options:
-        return loaded(mlx_audio.load(folder, options)).nbytes, narrow.nbytes
+        return loaded(mlx_audio.load(folder, options)).nbytes, narrow
 
 
 def test_models_of_mlx_audio_keep_their_types(bridged: tuple[int, int]) -> None:

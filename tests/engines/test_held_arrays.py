@@ -20,7 +20,7 @@ from speechmlx.runtime.worker.wired import SMALL, MlxMemory, weights_of
 SILERO, FSMN = 1_236_484, 1_718_152
 IN_NUMPY = {"silero": SILERO, "ecapa": SILERO, "fsmn_vad": FSMN, "paraformer": FSMN, "sensevoice": FSMN}
 """Bytes of weights that are not MLX's."""
-ROUNDED, REUSED = 512, 1 << 17
+ROUNDED, REUSED = 512, 1 << 18
 """Bytes that an allocator may add to those of an array, and to all where it uses larger buffers again."""
 AS_ON = {
     "cpu": LoadOptions(dtype="float32", device="cpu", warm_up=False),
@@ -55,7 +55,7 @@ def test_nbytes_is_what_an_engine_holds_and_all_of_it_is_found(
     assert not missed, "found through attributes, containers, closures and what functions are bound to"
     nbytes = sum(one.nbytes for one in found.values())
     assert engine.nbytes == pytest.approx(nbytes + IN_NUMPY.get(name, 0), rel=0.02)
-    assert mx.get_active_memory() - before == pytest.approx(nbytes, rel=0.02, abs=ROUNDED * len(found) + REUSED)
+    assert mx.get_active_memory() - before == pytest.approx(nbytes, rel=0.03, abs=ROUNDED * len(found) + REUSED)
     weights = weights_of(engine)
     assert {id(one) for one in weights} == {id for id, one in found.items() if one.nbytes >= SMALL}
     if weights:

@@ -16,7 +16,9 @@ from pathlib import Path
 import speechmlx
 
 ROOT = Path(speechmlx.__file__).parent
-FLAGS = {"on_cpu": "cpu", "cpu": "cpu", "dequantise": "cpu", "fused": "gpu"}
+FLAGS = {"on_cpu": "cpu", "cpu": "cpu", "dequantise": "cpu"} | dict.fromkeys(
+    ("fused", "on_gpu", "pipelined", "_pipelined", "compiled", "compiles"), "gpu"
+)
 """Names of truths that say for which device something is."""
 KINDS = ("cpu", "gpu")
 DEVICES = {"device", "_device"}
