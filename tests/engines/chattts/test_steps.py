@@ -32,7 +32,7 @@ def test_it_is_paced(talkative: ChatTts) -> None:
 
 
 def test_the_size_of_steps_changes_no_sample(talkative: ChatTts, monkeypatch: pytest.MonkeyPatch) -> None:
-    request = Speak(text=SENTENCES)
+    request = Speak(text="It is said here, and that is all.", options=PLAIN)
     monkeypatch.setattr(talkative, "_piece", StepSize(64, 64, 64))
     whole = sound(run(talkative, request)[0])
     read = list[int]()
