@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -20,7 +21,7 @@ from support.talking import same
 from speechmlx.engines import Batched, BatchedStreaming, Claiming, Paced, Seated
 from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.lm.footprint import Unlimited
-from speechmlx.engines.mlx_audio.higgs.engine import HiggsSpeech
+from speechmlx.engines.mlx_audio.higgs.engine import MOST_PIECE, HiggsSpeech
 from speechmlx.engines.parts.kv_rows import STEP
 from speechmlx.engines.step_size import StepSize
 from speechmlx.errors import BadRequest, Busy, SpeechError, Unsupported
@@ -42,12 +43,15 @@ OPTIONS: tuple[dict[str, Any], ...] = (
 
 
 @pytest.fixture(params=[False, True], ids=["waiting", "pipelined"])
-def engine(bridged: Load, request: pytest.FixtureRequest) -> HiggsSpeech:
-    """It reads each frame before it launches the next one, and then not."""
+def engine(bridged: Load, request: pytest.FixtureRequest) -> Iterator[HiggsSpeech]:
+    """It reads each frame before it launches the next one, and then not. Prompts are read in one step."""
     found: HiggsSpeech = bridged("tts/higgs_audio_v3")
     found.room = Unlimited()
     found.loop.pipelined = request.param
-    return found
+    found._piece = StepSize(MOST_PIECE, MOST_PIECE, MOST_PIECE)
+    yield found
+    for state in [*found._open]:
+        found.end(state)
 
 
 def speak(text: str = TEXT, voice: ReferenceVoice | None = None, **options: Any) -> Speak:
