@@ -1,7 +1,9 @@
-"""The TCP connections of Hypercorn: how long a client may not read and may ask nothing, and ends that are heard.
+"""The TCP connections of Hypercorn: how long a client may not read and may ask nothing, ends that are heard, and
+uploads that leave room for others.
 
 Written against hypercorn 0.18.0 (asyncio/tcp_server.py), whose connections wait for a reader without end, and close
-while a client is still sending. What it sends then makes the kernel drop the answer that it has not read.
+while a client is still sending. What it sends then makes the kernel drop the answer that it has not read. They read
+all that has come in one turn of the event loop.
 """
 
 from __future__ import annotations
@@ -10,10 +12,12 @@ import asyncio
 import contextlib
 import socket
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import h11
 from hypercorn.asyncio import run
-from hypercorn.asyncio.tcp_server import TCPServer
+from hypercorn.asyncio.tcp_server import MAX_RECV, TCPServer
+from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.events import Closed, Event, RawData, Updated
 
 FIRST = 20.0
@@ -32,6 +36,8 @@ LINGER = 2.0
 """Seconds that a client gets to end a request that was answered before it was whole."""
 DROPPED = 32 * 1024 * 1024
 """Bytes of it that are read meanwhile."""
+LARGE = 16 * 1024
+"""Bytes received at a time that are part of an upload: one connection in each turn of the event loop reads so many."""
 UNFINISHED = (h11.SEND_BODY, h11.ERROR)
 """States of a client whose request is not whole, or no request."""
 
@@ -70,7 +76,14 @@ class ReadConnection(TCPServer):  # type: ignore[misc]
             await super().protocol_send(event)
 
     async def _read_data(self) -> None:
-        await super()._read_data()
+        with contextlib.suppress(OSError):
+            while not self.reader.at_eof():
+                data = await self.reader.read(MAX_RECV)
+                if len(data) > LARGE:
+                    async with _turns.setdefault(self.context, asyncio.Lock()):
+                        await asyncio.sleep(0)
+                await self.protocol.handle(RawData(data))
+        await self.protocol.handle(Closed())
         await self.idle_task.stop()  # else the connection and all that it holds would stay for the rest of the time
 
     def _is_unfinished(self) -> bool:
@@ -165,6 +178,10 @@ class _Rest(asyncio.BufferedProtocol):
     def _end(self) -> None:
         if not self.over.done():
             self.over.set_result(None)
+
+
+_turns: WeakKeyDictionary[WorkerContext, asyncio.Lock] = WeakKeyDictionary()
+"""Of each server: who has it may read a part of an upload in the next turn of the event loop."""
 
 
 def _waiting(transport: Any) -> int:

@@ -99,6 +99,45 @@ async def test_a_client_that_never_ends_its_request_is_left(bound: str, monkeypa
             await asyncio.sleep(0.001)
 
 
+async def takes(scope: Any, receive: Any, send: Any) -> None:
+    """Reads the body and answers."""
+    if scope["type"] == "http":
+        while (await receive())["more_body"]:
+            pass
+        await no_content(scope, receive, send)
+
+
+async def test_of_all_uploads_one_part_is_taken_in_a_turn_of_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a short request waits for all that has come of each of them."""
+    turns = [0]
+    handle = H11Protocol.handle
+
+    async def counted(self: H11Protocol, event: Any) -> None:
+        turns[-1] += len(getattr(event, "data", b"")) > connections.LARGE
+        await handle(self, event)
+
+    async def count() -> None:
+        while True:
+            await asyncio.sleep(0)
+            turns.append(0)
+
+    async def upload(port: int) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(HEAD + bytes(4_000_000))
+        answer = await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+        return answer
+
+    monkeypatch.setattr(H11Protocol, "handle", counted)
+    async with serving(takes) as address, asyncio.timeout(30):
+        counting = asyncio.create_task(count())
+        answers = await asyncio.gather(*(upload(address.port) for _ in range(4)))
+        counting.cancel()
+    assert all(answer.startswith(b"HTTP/1.1 204") for answer in answers)
+    assert sum(turns) > 4 * 4_000_000 / 65536 / 2
+    assert max(turns) == 1
+
+
 async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """A request, and its answer."""
     writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
