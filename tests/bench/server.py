@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -250,10 +251,10 @@ def start_up(runs: int) -> list[Row]:
     return rows
 
 
-def upload(server: Server, body: bytes) -> None:
+def upload(server: Server, body: bytes, kind: str) -> None:
     """Send what is no recording: the server takes it, looks at it and refuses it."""
     connection = server.connect()
-    connection.request("POST", "/transcribe", body, {"Content-Type": "audio/flac"})
+    connection.request("POST", "/transcribe", body, {"Content-Type": kind})
     status = connection.getresponse().status
     connection.close()
     if status != 415:
@@ -278,7 +279,10 @@ def health(seconds_idle: float) -> list[Row]:
                 with pinging(server) as times["during four transcriptions"]:
                     together(4, transcribe)
                 with pinging(server) as times["during four uploads of 64 MB"]:
-                    together(4, partial(upload, server, bytes(64_000_000)))
+                    together(4, partial(upload, server, bytes(64_000_000), "audio/flac"))
+                document = json.dumps({"file": b64encode(os.urandom(24_000_000)).decode()}).encode()
+                with pinging(server) as times["during four uploads of 32 MB of JSON"]:
+                    together(4, partial(upload, server, document, "application/json"))
     rows = []
     for when, mine in found[OURS.name].items():
         theirs = found[PEER].get(when)

@@ -30,22 +30,42 @@ MARK = re.compile(rb'["\[\]{},]')
 
 @dataclass(frozen=True, eq=False)
 class LongText:
-    """A long string of a document: its bytes, with JSON's escapes. Iterating gives its text in pieces."""
+    """A long string of a document, from byte `start` to `end`, with JSON's escapes. Iterating gives its text in pieces.
 
-    raw: bytes
+    What is most of the document is no copy: to make one holds the interpreter, and everybody waits.
+    """
+
+    document: bytes
+    start: int
+    end: int
+
+    def __len__(self) -> int:
+        return self.end - self.start
+
+    @classmethod
+    def within(cls, document: bytes, start: int, end: int) -> LongText:
+        """It keeps the document where it is most of it, and a copy of its own bytes otherwise."""
+        if 2 * (end - start) > len(document):
+            return cls(document, start, end)
+        return cls(document[start:end], 0, end - start)
+
+    @property
+    def raw(self) -> bytes:
+        """A copy of the bytes."""
+        return self.document[self.start : self.end]
 
     def __iter__(self) -> Iterator[str]:
         """The text in pieces of up to SLICE bytes. Raises BadRequest for what no JSON string may hold."""
-        place = 0
-        while place < len(self.raw):
-            end = place + SLICE
-            if end < len(self.raw) and (escape := self.raw.rfind(b"\\", end - 5, end)) > place:
+        place = self.start
+        while place < self.end:
+            end = min(place + SLICE, self.end)
+            if end < self.end and (escape := self.document.rfind(b"\\", end - 5, end)) > place:
                 end = escape  # an escape has up to six bytes: leave it to the next piece
-            yield _unescaped(self.raw[place:end])
+            yield _unescaped(self.document[place:end])
             place = end
 
     def __repr__(self) -> str:
-        return f"a text of {len(self.raw)} bytes"
+        return f"a text of {len(self)} bytes"
 
 
 def _unescaped(raw: bytes) -> str:
@@ -80,7 +100,7 @@ class Outline:
             if end - start > LONG:
                 pieces.append(data[place:start])
                 name = f"{self._mark}{len(self._texts)}"
-                self._texts[name] = LongText(data[start:end])
+                self._texts[name] = LongText.within(data, start, end)
                 pieces.append(name.encode())
                 size += start - place
                 place = end
@@ -106,7 +126,7 @@ class Outline:
         found = self._texts[value]
         if name in recordings:
             return found
-        self._left -= len(found.raw)
+        self._left -= len(found)
         if self._left < 0:
             raise _too_much()
         return _unescaped(found.raw)

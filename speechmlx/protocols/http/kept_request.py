@@ -142,5 +142,5 @@ def _restored(value: Any, mark: str) -> Any:
     if not isinstance(value, dict):
         return value
     if value.keys() == {mark}:
-        return LongText(value[mark].encode("latin-1"))
+        return LongText(raw := value[mark].encode("latin-1"), 0, len(raw))
     return {name: _restored(entry, mark) for name, entry in value.items()}

@@ -32,8 +32,6 @@ BLOCK = 256 * 1024
 """Bytes of a spooled file that are read at a time; an even number."""
 IN_PLACE = 16 * 1024
 """Bytes of a body that is parsed on the event loop; a longer one is parsed on a thread."""
-PARSERS = 2
-"""Longer bodies that are parsed at once. Each is in memory twice meanwhile."""
 MAX_URLENCODED = 1024 * 1024
 """Largest body of the type application/x-www-form-urlencoded, in bytes."""
 MAX_FIELDS = 1000
@@ -65,7 +63,8 @@ class Body:
 Pairs = list[tuple[str, str]]
 _disk = ThreadPoolExecutor(1, "disk")
 """Long bodies are written one block after another: each thread that runs takes the interpreter from the event loop."""
-_threads = ThreadPoolExecutor(PARSERS, "parsing")
+_threads = ThreadPoolExecutor(1, "parsing")
+"""Bodies over IN_PLACE are parsed one after the other, for the same reason. Each is in memory twice meanwhile."""
 
 
 async def read_body(request: Request, limit: int, stack: AsyncExitStack, raw: bool = False) -> Body:

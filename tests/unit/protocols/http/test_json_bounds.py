@@ -59,6 +59,16 @@ def test_a_long_string_is_a_recording_where_one_may_be() -> None:
         outline.restore(json.loads(outline.kept), ())
 
 
+def test_a_string_that_is_most_of_a_document_is_no_copy() -> None:
+    """A copy of a recording would hold the interpreter; a document kept for a short string, its memory."""
+    whole = json.dumps({"file": "f" * 9 * LONG, "known_speaker_references": "r" * 2 * LONG}).encode()
+    outline = Outline(whole)
+    found = outline.restore(json.loads(outline.kept), ("file", "known_speaker_references"))
+    assert found["file"].document is whole
+    assert found["known_speaker_references"].document == b"r" * 2 * LONG
+    assert ["".join(text) for text in found.values()] == ["f" * 9 * LONG, "r" * 2 * LONG]
+
+
 def test_everything_else_has_a_limit_in_bytes() -> None:
     with pytest.raises(TooLarge, match="4 MB"):
         Outline(b"[" + b" " * (5 << 20) + b"]")
@@ -74,4 +84,4 @@ def test_a_long_string_without_an_end() -> None:
 
 def test_what_no_string_holds() -> None:
     with pytest.raises(BadRequest, match="not valid JSON"):
-        list(LongText(b"\\x" * LONG))
+        list(LongText(b"\\x" * LONG, 0, 2 * LONG))

@@ -30,7 +30,7 @@ SCOPE = {
 }
 RECORDING, REFERENCE = io.BytesIO(b"sound"), io.BytesIO(b"voice")
 BODY = Body(
-    options={"model": "a", "token": "SECRET", "list": [1, None, "é"], "references": [LongText(b"data:\\u00e9")]},
+    options={"model": "a", "token": "SECRET", "list": [1, None, "é"], "references": [LongText(b"data:\\u00e9", 0, 11)]},
     upload=RECORDING,
     form=(("model", "a"), ("tag", "1"), ("tag", "2"), ("api_key", "SECRET")),
     files={"file": Upload(RECORDING, "a.wav", "audio/wav", 5), "more": Upload(REFERENCE, "b", "", 5)},
