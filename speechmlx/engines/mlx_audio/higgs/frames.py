@@ -145,6 +145,7 @@ class HiggsLoop(BatchPlaces[HiggsRow, _LastState]):
         late = mx.arange(books)[None] > young[:, None]  # its sound has not begun
         codes = mx.where(late, self.shape.begin, chosen.reshape(-1, books))
         state = self._advanced(model._embed_audio_codes(codes), now.lengths)
+        good = good & mx.isfinite(state).all(axis=-1)  # what it leaves in the row, which may be its last frame
         found = mx.concatenate([codes, good[:, None].astype(mx.int32)], axis=1)
         carry.state = mx.where(mx.array(now.steps)[:, None], state, carry.state)
         mx.async_eval(found, carry.state)
