@@ -122,6 +122,7 @@ class HiggsLoop(BatchPlaces[HiggsRow, _LastState]):
         ]
         hidden = self._model.backbone(None, cache=past, input_embeddings=rows[None])
         row.length += count
+        row.spoilt = True
         if last:
             self._carried.state[row.place] = hidden[0, -1]
             row.drawn, row.left = 0, None
