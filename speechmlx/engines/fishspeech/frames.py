@@ -65,6 +65,7 @@ class FishLoop(BatchPlaces[FishRow, _Carry]):
         self.memory.fit(len(self._places), row.length + prompt.shape[1] + 1)
         state = self._model.read(self._model.embed(prompt), self.memory, row.place, row.length)
         row.length += prompt.shape[1]
+        row.spoilt = True
         if last:
             window = mx.full((1, self._shape.codebooks, WINDOW), -1, mx.int32)
             chance = mx.array(row.random.random(1, np.float32))

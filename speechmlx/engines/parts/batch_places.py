@@ -47,8 +47,8 @@ class PlacedRow:
     """Its row in the batch; -1 where it has none."""
     length: int = 0
     """Positions whose keys and values are there, or on their way."""
-    spoilt: bool = False
-    """What was computed of it were no numbers."""
+    spoilt: bool = True
+    """What was computed of it were no numbers, or no frame behind its prompt has told yet that they are."""
     at_once: bool = False
     """Its frames are not left on their way: somebody waits for them, or none was launched behind them."""
     ahead: deque[Flight] = field(default_factory=deque)

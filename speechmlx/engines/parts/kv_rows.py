@@ -65,6 +65,10 @@ class KeyValuePrefix:
     def nbytes(self) -> int:
         return sum(array.nbytes for array in (*self.keys, *self.values))
 
+    def is_finite(self) -> bool:
+        """Whether all are finite numbers."""
+        return bool(mx.stack([mx.isfinite(array).all() for array in (*self.keys, *self.values)]).all().item())
+
 
 class KeyValueRows:
     """For each layer keys and values [rows, heads, room, width]; what is behind a row's length is of no use.

@@ -88,9 +88,10 @@ class VoiceShelf:
         return ClonedVoice(vector, frames, heard)
 
     def _decode(self, frames: NDArray[np.int32], state: StreamRows) -> Iterator[None]:
-        """Take the codec's decoder over `frames`, whose sound is known."""
+        """Take the codec's decoder over `frames`, whose sound is known. Raises NotFinite."""
         for call, at in enumerate(range(0, frames.shape[1], FRAMES), 1):
-            self._codec.decoder.step(mx.array(frames[None, :, at : at + FRAMES]), state)
-            mx.eval(state.arrays)
+            samples = self._codec.decoder.step(mx.array(frames[None, :, at : at + FRAMES]), state)
+            mx.eval(samples, state.arrays)
+            finite(np.array(samples), "the codec's decoder")
             if call % CALLS == 0:
                 yield None

@@ -272,11 +272,13 @@ class Qwen3Tts:
             state.unread = state.unread[len(known) :]
 
     def _remember(self, state: SpeechRow) -> None:
-        """Keep what was read of a voice, where there is memory for it."""
+        """Keep what was read of a voice, where there is memory for it, and where it is numbers."""
         assert state.row is not None
         length, state.shared = state.shared, 0
         if length * self.loop.memory.position_bytes <= self.room.free:
-            self._shelf.prefixes.keep(state.prefix, self.loop.prefix(state.row, length))
+            prefix = self.loop.prefix(state.row, length)
+            if prefix.is_finite():  # else every later request with the voice would fail
+                self._shelf.prefixes.keep(state.prefix, prefix)
 
     def _speak(self, states: Sequence[SpeechRow], found: StepEvents) -> None:
         """Launch a frame of each of `states` whose text is known, and take those that may be read."""

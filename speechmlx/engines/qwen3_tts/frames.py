@@ -85,6 +85,7 @@ class FrameLoop(BatchPlaces[FrameRow, _Carried]):
         self.memory.fit(len(self._places), row.length + len(rows) + 1)
         state = self._talker.read(rows, self.memory, row.place, row.length)
         row.length += len(rows)
+        row.spoilt = True
         if last:
             self._draw_alone(row, state)
         self.memory.evaluate()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import patch
 
 import mlx.core as mx
 import numpy as np
@@ -15,6 +16,7 @@ from speechmlx.engines.fishspeech.drawing import FishDraw, draw, likely
 from speechmlx.engines.fishspeech.engine import FishSpeech
 from speechmlx.engines.fishspeech.firefly import BANDS, FFT, HIGHEST, HOP, LEAST, PIECE, RATE, FireflyEncoder
 from speechmlx.engines.fishspeech.frames import FishLoop, FishRow
+from speechmlx.engines.fishspeech.network import DualAr
 from speechmlx.engines.fishspeech.settings import FishSettings
 from speechmlx.engines.fishspeech.text_tokens import Prompt
 from speechmlx.engines.parts.kv_rows import KeyValueRows
@@ -172,6 +174,19 @@ def test_a_spoilt_row_leaves_nothing_in_its_place(fish: FishSpeech) -> None:
     fish.loop.leave(bad)
     assert np.array_equal(frames_of(fish, fish.loop, "plain"), wanted)
     fish.loop.leave(good)
+
+
+def test_a_row_that_goes_behind_a_prompt_of_no_numbers_leaves_nothing(fish: FishSpeech) -> None:
+    """A later prompt of its sequence, of which no frame has told."""
+    wanted, hidden = frames_of(fish, fish.loop, "plain"), fish.loop._shape.slow.hidden
+    *good, bad = (begun(fish, fish.loop, "plain") for _ in range(4))  # three keep all four places
+    assert all(frame.good for frame in step(fish.loop, [*good, bad]))
+    with patch.object(DualAr, "embed", lambda _, prompt: mx.full((prompt.shape[1], hidden), mx.nan)):
+        fish.loop.read(bad, fish._tokens.ended(), last=True)
+    fish.loop.leave(bad)
+    assert np.array_equal(frames_of(fish, fish.loop, "plain"), wanted)
+    for row in good:
+        fish.loop.leave(row)
 
 
 # --- Tokens and drawing ----------------------------------------------------------------------------------------------

@@ -223,7 +223,6 @@ def test_a_row_of_no_numbers_ends_alone(engine: HiggsSpeech) -> None:
     place = bad.row.place
     for layer in engine.loop.memory.values:
         layer[place, :, 3] = mx.nan
-    # What is spoilt is carried to the next frame, which cannot be drawn.
     failed: list[Any] = []
     while not bad.finished:
         for events, into in zip(engine.step([good, bad]), (found, failed), strict=True):
@@ -234,6 +233,34 @@ def test_a_row_of_no_numbers_ends_alone(engine: HiggsSpeech) -> None:
     rest = work(engine, [good, late])
     assert [*found, *rest[0]] == expected[0]
     assert rest[1] == expected[1]
+
+
+def test_no_numbers_in_a_last_frame_end_its_request_and_no_other(engine: HiggsSpeech) -> None:
+    """No frame follows it, and attention multiplies what a row does not see by zero."""
+    late = speak("Hello.", seed=3, max_tokens=20)
+    expected, embed = run(engine, late)[0], engine._model._embed_audio_codes
+    bad, *others = (engine.begin(speak("Hello.", seed=at, max_tokens=most)) for at, most in enumerate((12, 40, 40, 40)))
+
+    def embedded(codes: mx.array) -> mx.array:
+        rows, row = embed(codes), bad.row
+        if row is not None and bad.sound is not None and len(bad.sound.frames) + len(row.ahead) == 11:
+            rows[row.place] = mx.nan
+        return rows
+
+    events: list[Any] = []
+    with patch.object(type(engine._model), "_embed_audio_codes", lambda _, codes: embedded(codes)):
+        while not bad.finished:
+            events += engine.step([bad, *others])[0]
+    place = bad.row.place if bad.row else -1
+    engine.end(bad)
+    came, found = engine.begin(late), list[Any]()
+    while not came.finished:
+        found += engine.step([came, *(one for one in others if not one.finished)])[0]
+        assert came.row is None or came.row.place == place
+    for state in (came, *others):
+        engine.end(state)
+    assert found == expected
+    assert [type(event) for event in events] == [NotFinite]
 
 
 class Small(Unlimited):

@@ -6,14 +6,17 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
+import mlx.core as mx
 import pytest
 from support.engine_runs import run
 from support.talking import SHORT, TEXT, same, speak, stream
 from support.tiny_qwen3_tts_sizes import recording
 
+from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.lm.footprint import Unlimited
 from speechmlx.engines.qwen3_tts import prefixes
 from speechmlx.engines.qwen3_tts.engine import Qwen3Tts
+from speechmlx.engines.qwen3_tts.talker import Talker
 from speechmlx.types import Audio, Event, FeedText, ReferenceVoice, SpeakStream
 
 pytestmark = pytest.mark.usefixtures("pipelined")
@@ -74,6 +77,28 @@ def test_other_settings_are_other_prefixes(fresh: Qwen3Tts) -> None:
     assert len(fresh._shelf.prefixes._kept) == 4
     run(fresh, speak(voice=replace(CLONED, text=""), options={"max_tokens": 2}))
     assert len(fresh._shelf.prefixes._kept) == 4
+
+
+@pytest.mark.parametrize("broken", ["talker", "encoder", "decoder"])
+def test_nothing_is_kept_of_a_voice_that_is_no_numbers(fresh: Qwen3Tts, broken: str) -> None:
+    """Every later request with it would fail, or have another voice."""
+    request = speak(voice=CLONED)
+    expected = run(fresh, request)[0]
+    fresh.forget_voices()
+    owner, name = {
+        "talker": (Talker, "embed"),
+        "encoder": (type(fresh._codec.encoder), "_hidden"),
+        "decoder": (type(fresh._codec.decoder), "_dequantized"),
+    }[broken]
+    whole = getattr(owner, name)
+    with patch.object(owner, name, lambda *given: whole(*given) + mx.nan):
+        state, events = fresh.begin(request), list[Event | Exception]()
+        while not state.finished:
+            events += fresh.step([state])[0]
+        fresh.end(state)
+    assert [type(event) for event in events] == [NotFinite]
+    assert fresh._shelf.prefixes.nbytes == 0
+    assert same(run(fresh, request)[0], expected)
 
 
 def test_no_more_is_kept_than_there_is_room_for(fresh: Qwen3Tts, monkeypatch: pytest.MonkeyPatch) -> None:

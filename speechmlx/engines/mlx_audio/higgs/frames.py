@@ -122,6 +122,7 @@ class HiggsLoop(BatchPlaces[HiggsRow, _LastState]):
         ]
         hidden = self._model.backbone(None, cache=past, input_embeddings=rows[None])
         row.length += count
+        row.spoilt = True
         if last:
             self._carried.state[row.place] = hidden[0, -1]
             row.drawn, row.left = 0, None
@@ -145,6 +146,7 @@ class HiggsLoop(BatchPlaces[HiggsRow, _LastState]):
         late = mx.arange(books)[None] > young[:, None]  # its sound has not begun
         codes = mx.where(late, self.shape.begin, chosen.reshape(-1, books))
         state = self._advanced(model._embed_audio_codes(codes), now.lengths)
+        good = good & mx.isfinite(state).all(axis=-1)  # what it leaves in the row, which may be its last frame
         found = mx.concatenate([codes, good[:, None].astype(mx.int32)], axis=1)
         carry.state = mx.where(mx.array(now.steps)[:, None], state, carry.state)
         mx.async_eval(found, carry.state)

@@ -12,6 +12,7 @@ import mlx.core as mx
 import numpy as np
 from numpy.typing import NDArray
 
+from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.parts.activations import elu, gelu
 from speechmlx.engines.parts.causal_conv import CausalConv, Past, first_of
 from speechmlx.engines.qwen3_tts.codec.attention import WindowedAttention, WindowMask
@@ -51,7 +52,7 @@ class CodecEncoder:
     def pieces(self, samples: Samples, frames: int = PIECE) -> Generator[None, None, Codes]:
         """Encode `samples` [n] of 24 kHz, `frames` frames in a step, and return the codes [codebooks, F].
 
-        F is n / `frame`, rounded up. Raises BadRequest for a recording without samples.
+        F is n / `frame`, rounded up. Raises BadRequest for a recording without samples, and NotFinite.
         """
         if not len(samples):
             raise BadRequest("the recording to clone is empty")
@@ -60,9 +61,11 @@ class CodecEncoder:
         for start in range(0, len(samples), frames * self.frame):
             past = Past(arrays)
             piece = mx.array(samples[start : start + frames * self.frame], mx.float32)
-            codes = self._quantized(self._hidden(piece[None, :, None], past)[0])
-            arrays = past.after
-            mx.eval(codes, arrays)
+            hidden = self._hidden(piece[None, :, None], past)[0]
+            codes, is_finite, arrays = self._quantized(hidden), mx.isfinite(hidden).all(), past.after
+            mx.eval(codes, is_finite, arrays)
+            if not is_finite.item():  # the nearest to no number is a code, too
+                raise NotFinite("the codec's encoder")
             found.append(np.array(codes, np.int32))
             yield
         return np.concatenate(found, axis=1)

@@ -67,7 +67,9 @@ class EncoderPass:
         for index, window in enumerate(self.windows):
             row = slice(index, index + 1)
             one = EncoderPass(self._network, self._size, [window], self._x[row])
-            one._blocks, one._cross = self._blocks, [(k[row], v[row]) for k, v in self._cross]
+            # A part of an array would keep that of all windows.
+            one._blocks, one._cross = self._blocks, [(k[row] + 0, v[row] + 0) for k, v in self._cross]
+            mx.eval(one._cross)
             passes.append(one)
         return passes
 
@@ -103,7 +105,7 @@ class EncoderPass:
                 row = slice(index, index + 1)
                 window.cross, window.stage = [(k[row], v[row]) for k, v in self._cross], Stage.ENCODED
                 if len(self.windows) > 1 and window.state.beams > 1:
-                    # A search keeps it to its end. A part of an array would keep that of all windows.
+                    # A search keeps it to its end, and with a part of an array that of all windows.
                     window.cross = [(k + 0, v + 0) for k, v in window.cross]
                     mx.eval(window.cross)
 

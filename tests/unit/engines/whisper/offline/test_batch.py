@@ -15,6 +15,7 @@ from speechmlx.engines import AIM, LONG_AIM
 from speechmlx.engines.step_size import StepSize
 from speechmlx.engines.whisper.decoding import quality
 from speechmlx.engines.whisper.model import mel
+from speechmlx.engines.whisper.offline import encoder_pass
 from speechmlx.engines.whisper.offline import window as window_module
 from speechmlx.engines.whisper.offline.batch import WindowBatch
 from speechmlx.engines.whisper.offline.encoder_pass import PIECE
@@ -263,12 +264,18 @@ def test_a_pass_that_is_split_leaves_out_requests_that_have_ended() -> None:
     assert [one.windows[0].state for one in engine._passes] == states[1::2]
 
 
-def test_a_search_keeps_the_audio_of_its_own_window_alone() -> None:
-    engine = sized(64, LONG_AIM)
+@pytest.mark.parametrize("is_split", [False, True])
+def test_a_search_keeps_the_audio_of_its_own_window_alone(monkeypatch: pytest.MonkeyPatch, is_split: bool) -> None:
+    """Also where a pass is split between two layers of the decoder."""
+    monkeypatch.setattr(encoder_pass, "CROSS", 1)
+    engine = sized(2, LONG_AIM)  # a block of both windows, or a layer
     states = [engine.begin(request(0.5, beam_size=2)) for _ in range(2)]
-    while not (windows := engine._at(Stage.ENCODED)):
+    while not (engine._passes and engine._passes[0]._cross):
         engine.step(states)
-    assert len(windows) == 2
+    assert [len(one.windows) for one in engine._passes] == [2]
+    engine.aim = AIM if is_split else LONG_AIM
+    while len(windows := engine._at(Stage.ENCODED)) < 2:
+        engine.step(states)
     own = sum(array.nbytes for pair in windows[0].cross or () for array in pair)
     gc.collect()
     before = mx.get_active_memory()
