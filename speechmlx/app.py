@@ -68,7 +68,7 @@ def _middleware(services: Services) -> list[Middleware]:
         Middleware(NormalizedPaths),
         Middleware(RequireKey, services.keys),
         Middleware(LimitRequests, services.usage),
-        Middleware(UnhandledErrors),
+        Middleware(UnhandledErrors, services.runtime.refusal),
     ]
 
 

@@ -15,7 +15,7 @@ from speechmlx.errors import BadRequest
 from speechmlx.machine import default_settings
 from speechmlx.names import listed, nearest
 from speechmlx.service_manager import defaults
-from speechmlx.setting_values import convert
+from speechmlx.setting_values import convert, model_name
 
 NO_SETTINGS = ("CATALOG",)
 """What may stand after PREFIX in the environment and is no setting."""
@@ -75,7 +75,7 @@ def build(given: Mapping[str, GivenSetting], environment: Mapping[str, str]) -> 
     for name, one in given.items():
         if name.startswith("models."):
             if one.value:
-                values["models"][name.removeprefix("models.")] = str(one.value)
+                values["models"][name.removeprefix("models.")] = model_name(str(one.value).strip())
             continue
         try:
             values[name] = convert(known[name], one.value)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import gc
+import itertools
 import logging
 import os
 import re
@@ -142,10 +143,21 @@ def addresses(config: Config) -> list[tuple[str, str, int]]:
         if match[1] is not None and match[1] not in names:
             raise BadRequest(f"{bind!r} names no protocol; the protocols are {', '.join(sorted(names))}")
         binds.append((match[1] or "", match[2] or config.host, int(match[3])))
-    places = [f"{host}:{port}" for _, host, port in binds if port] + ([config.wyoming] if config.wyoming else [])
-    if twice := next((place for place in places if places.count(place) > 1), None):
-        raise BadRequest(f"{twice} is named twice, and can be listened on once")
+    _check_apart(binds, config.wyoming)
     return binds
+
+
+def _check_apart(binds: Sequence[tuple[str, str, int]], wyoming: str | None) -> None:
+    """Raises BadRequest where two addresses have one in common: the server would wait for itself to give it up."""
+    place, _, number = (wyoming or ":0").rpartition(":")
+    places = [(host, port) for _, host, port in binds] + [(place.strip("[]"), int(number))]
+    for (one, port), (other, same) in itertools.combinations(places, 2):
+        if not port or port != same:
+            continue
+        if one == other:
+            raise BadRequest(f"{one}:{port} is named twice, and can be listened on once")
+        if "::" in (one, other) or ("0.0.0.0" in (one, other) and ":" not in one + other):
+            raise BadRequest(f"{one}:{port} and {other}:{port} have an address in common: take one of them")
 
 
 def _doors(config: Config, scheme: str) -> list[Door]:

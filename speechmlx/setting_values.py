@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import math
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import Field
@@ -25,6 +26,13 @@ def parse_bytes(text: str) -> int:
         raise BadRequest(f"{text!r} is not a size; write it like 8GB or 512MiB")
     number, unit, binary = match.groups()
     return int(float(number) * (1024 if binary else 1000) ** " kmgt".index(unit or " "))
+
+
+def model_name(text: str) -> str:
+    """A model as it is named; one in a folder by the whole path, from wherever that is written."""
+    if text in (".", "..") or text.startswith(("/", "./", "../", "~/")):
+        return os.path.realpath(os.path.expanduser(text))
+    return text
 
 
 def wyoming_address(value: Any) -> str | None:

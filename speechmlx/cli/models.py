@@ -68,16 +68,20 @@ def models(
 
 
 def _defaults(known: Catalog, settings: Config) -> dict[str, Model]:
-    """The default models by name. A wrong one is left out: this verb shows which names are right."""
+    """The default models by kind, that of live words by LISTEN.
+
+    A wrong one is left out: this verb shows which names are right.
+    """
+    from speechmlx.config import LISTEN
     from speechmlx.errors import UnknownModel
 
-    found = []
+    found: dict[str, Model] = {}
     for kind in known.kinds(settings):
         with suppress(UnknownModel):
-            found.append(known.default(kind, settings))
+            found[kind] = known.default(kind, settings)
     with suppress(UnknownModel):
-        found.append(known.listener(settings))
-    return {row.name: row for row in found}
+        found[LISTEN] = known.listener(settings)
+    return found
 
 
 def _chosen(rows: Sequence[Model], kind: str | None, language: str | None) -> list[Model]:
@@ -163,6 +167,10 @@ class ModelMemory:
 
         return f"Models may have {decimal(self.limit)} of this machine's {decimal(memory_bytes())} of memory"
 
+    def is_default(self, row: Model, use: str | None = None) -> bool:
+        """Whether `row` is the default of a kind or of live words, LISTEN; None: of any."""
+        return any(one.name == row.name for key, one in self.defaults.items() if use in (None, key))
+
     def fits(self, row: Model) -> bool:
         """Whether a model fits by itself."""
         return row.bytes_as(self.dtype) <= self.limit
@@ -193,7 +201,7 @@ def _table(rows: Sequence[Model], cache: Path, settings: Config, memory: ModelMe
         table.add_column("licence", no_wrap=True)
     for row in rows:
         here = decimal(store.size(row, cache)) if store.folder(row, cache) else _obstacle(row, memory)
-        name = f"[bold]{row.name}[/] *" if row.name in memory.defaults else row.name
+        name = f"[bold]{row.name}[/] *" if memory.is_default(row) else row.name
         languages = ", ".join(row.languages) if len(row.languages) <= LANGUAGES else f"{len(row.languages)}"
         cells = [name, row.kind, decimal(row.size), here, languages, _licence(row, settings)]
         table.add_row(*cells[: len(table.columns)], style=None if row.runnable and memory.fits(row) else "dim")
@@ -222,6 +230,7 @@ def _obstacle(row: Model, memory: ModelMemory) -> str:
 
 def _facts(row: Model, cache: Path, settings: Config, memory: ModelMemory) -> dict[str, Any]:
     """What is known of a model, as JSON has it. Sizes in bytes, `rate` in Hz."""
+    from speechmlx.config import LISTEN
     from speechmlx.models import store
 
     folder = store.folder(row, cache)
@@ -237,7 +246,8 @@ def _facts(row: Model, cache: Path, settings: Config, memory: ModelMemory) -> di
         "gpu_memory_bytes": row.bytes_as("float16"),
         "memory_here_bytes": row.bytes_as(memory.dtype),
         "fits": memory.fits(row),
-        "default": row.name in memory.defaults,
+        "default": memory.is_default(row, row.kind),
+        "default_live": memory.is_default(row, LISTEN),
         "fits_with_defaults": memory.together(row) <= memory.limit,
         "model_memory_bytes": memory.limit,
         "rate": row.rate,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fnmatch
 import math
 import time
 from pathlib import Path
@@ -28,7 +29,7 @@ _answers: dict[str, tuple[float, str | None]] = {}
 
 def fetch_hub(source: HubFiles, folder: Path, report: Report) -> None:
     """Fetch the files of `source` into `folder`; continues an earlier partial fetch. Raises SourceFailed."""
-    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub import HfApi, constants, snapshot_download
     from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
     if constants.HF_HUB_OFFLINE:
@@ -36,9 +37,10 @@ def fetch_hub(source: HubFiles, folder: Path, report: Report) -> None:
     if reason := unreachable(constants.ENDPOINT):
         raise SourceFailed(f"{constants.ENDPOINT} cannot be reached ({reason})")
     try:
+        info = HfApi().model_info(source.repo, revision=source.revision, timeout=ANSWER)
         snapshot_download(
             source.repo,
-            revision=source.revision,
+            revision=info.sha or source.revision,
             allow_patterns=list(source.patterns),
             local_dir=folder,
             tqdm_class=_bar(source.repo, report),
@@ -49,6 +51,11 @@ def fetch_hub(source: HubFiles, folder: Path, report: Report) -> None:
         if isinstance(error, OSError) and error.errno in DISK:
             raise
         raise SourceFailed(plain(error).strip().split("\n")[0]) from error
+    # Where the hub does not list the files after all, the library takes what a broken fetch left for all of them.
+    names = (file.rfilename for file in info.siblings or ())
+    wanted = (name for name in names if any(fnmatch.fnmatch(name, glob) for glob in source.patterns))
+    if missing := [name for name in wanted if not (folder / name).is_file()]:
+        raise SourceFailed(f"{constants.ENDPOINT} did not give {len(missing)} of its files, such as {missing[0]}")
 
 
 def unreachable(endpoint: str) -> str | None:

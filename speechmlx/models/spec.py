@@ -237,8 +237,8 @@ class Catalog:
         """Those of `absent` that have not been admitted since."""
         if not self.absent:
             return ()
-        known = {row.name for row in self.admitted()}
-        return tuple(row for row in self.absent if row.name not in known)
+        known = {alias for row in self.admitted() for alias in row.aliases}
+        return tuple(row for row in self.absent if not known.intersection(row.aliases))
 
     def offered(self, kind: Kind | None = None) -> Iterator[Model]:
         """The rows of `kind` (None: of every kind) that this version can run."""

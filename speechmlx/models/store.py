@@ -50,7 +50,10 @@ def folder(row: Model, cache: Path) -> Path | None:
     if manifest.get("key") not in {_key(row, source) for source in row.sources}:
         return None
     files: dict[str, int] = manifest["files"]
-    whole = all((home / name).is_file() and (home / name).stat().st_size == size for name, size in files.items())
+    try:
+        whole = all((home / name).stat().st_size == size for name, size in files.items())
+    except (FileNotFoundError, NotADirectoryError):  # perhaps just now
+        return None
     return home if whole else None
 
 

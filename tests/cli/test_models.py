@@ -120,7 +120,8 @@ def test_languages_choose_the_defaults_that_are_shown(machine: dict[str, str]) -
     spoken = {**machine, "SPEECHMLX_PROFILE": "standard", "SPEECHMLX_LANGUAGES": "zh", "SPEECHMLX_CACHE": "/nowhere"}
     rows = json.loads(shown("models", "--json", columns=60_000, env=spoken))
     defaults = {row["name"] for row in rows if row["default"] and row["kind"] in ("asr", "align")}
-    assert defaults == {"qwen3-asr-1.7b-8bit", "nemotron-3.5-asr-streaming-0.6b", "qwen3-forced-aligner-0.6b"}
+    assert defaults == {"qwen3-asr-1.7b-8bit", "qwen3-forced-aligner-0.6b"}
+    assert [row["name"] for row in rows if row["default_live"]] == ["nemotron-3.5-asr-streaming-0.6b"]
     assert "default here: profile standard, languages zh, and your" in shown("models", columns=150, env=spoken)
 
 

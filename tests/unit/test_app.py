@@ -18,6 +18,7 @@ from speechmlx.protocols import PROTOCOLS
 from speechmlx.protocols.http.request_id import NamedRoute
 from speechmlx.protocols.http.services import build_services
 from speechmlx.protocols.http.unhandled_errors import UnhandledErrors
+from speechmlx.runtime.front.refusal import WorkRefusal
 from speechmlx.runtime.front.runtime import Runtime
 
 
@@ -79,7 +80,7 @@ async def test_a_socket_that_fails_is_refused_or_left_to_be_closed_as_failed(acc
     async def receive() -> Message:
         return {"type": "websocket.connect"}
 
-    await UnhandledErrors(talk)({"type": "websocket", "path": "/v1/realtime"}, receive, send)
+    await UnhandledErrors(talk, WorkRefusal())({"type": "websocket", "path": "/v1/realtime"}, receive, send)
     kinds = [message["type"] for message in told if message["type"] != "websocket.http.response.body"]
     assert kinds == ["websocket.accept"] * accepted + sent
     assert accepted or told[0]["status"] == 500

@@ -103,6 +103,26 @@ def test_an_address_is_named_once(settings: dict[str, Any]) -> None:
     addresses(Config(port=0, bind=("0",)))
 
 
+@pytest.mark.parametrize(
+    ("host", "more"),
+    [
+        ("0.0.0.0", {"bind": ("soniqo=127.0.0.1:8080",)}),
+        ("127.0.0.1", {"wyoming": "0.0.0.0:8080"}),
+        ("::", {"bind": ("0.0.0.0:8080",)}),
+        ("::1", {"wyoming": "[::]:8080"}),
+    ],
+)
+def test_an_address_with_part_of_another_is_wrong_and_not_held_for_now(host: str, more: dict[str, Any]) -> None:
+    """The server would find itself there, end with a status that says to try again, and be started again for ever."""
+    with pytest.raises(BadRequest, match=":8080 have an address in common: take one of them"):
+        addresses(Config(host=host, **more))
+    addresses(Config(host=host, port=8081, **more))
+
+
+def test_addresses_of_two_families_are_two() -> None:
+    addresses(Config(host="0.0.0.0", bind=("[::1]:8080",)))
+
+
 def test_a_port_that_cannot_be_stays_wrong() -> None:
     with pytest.raises(BadRequest, match=r"cannot listen on 127\.0\.0\.1:70000"):
         _listen("127.0.0.1", 70000)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from speechmlx.engines import Batched, Steps
+from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.mlx_audio.alignment import ForcedAligner
 from speechmlx.engines.mlx_audio.arguments import SAME, Accepted
 from speechmlx.engines.mlx_audio.synthesis import Synthesizer
 from speechmlx.engines.parts.warm_up import noise, warm_up
-from speechmlx.errors import BadRequest, ModelUnavailable, Unsupported
+from speechmlx.errors import Busy, EngineFailed, OutOfMemory
 from speechmlx.types import (
     Align,
     Chunk,
@@ -32,8 +34,8 @@ HEARD, IMITATED = 0.5, 1.0
 """Seconds of noise that are heard, and whose voice is imitated."""
 BOUNDS = {"max_tokens": 12, "num_steps": 2}
 """Options that keep an answer short, where the family has them."""
-NOTHING = "[concatenate] No arrays"
-"""MLX's words where a family joins the sound of a model that ended its answer at once."""
+NOTHING = re.compile(r"No arrays provided|zero size|with size 0")
+"""MLX's words where a family joins the sound, or reduces the tokens, of a model that ended its answer at once."""
 VOICELESS = ("pocket_tts",)
 """Families that need a recording where the model has no voices."""
 
@@ -53,11 +55,14 @@ def first_request(engine: Any) -> Iterator[Progress]:
                     break
         finally:
             steps.close()  # type: ignore[attr-defined]
-    except (ValueError, RuntimeError, ImportError, BadRequest, ModelUnavailable, Unsupported) as error:
-        own = str(error).startswith("[")  # MLX's, of an operation that cannot be: other requests would fail, too
-        if own and not str(error).startswith(NOTHING):
+    except (NotFinite, EngineFailed, Busy, OutOfMemory, MemoryError):
+        raise
+    except Exception as error:  # families also assert that there is sound, or take the first of none
+        # MLX's own, of an operation that cannot be: other requests would fail, too.
+        own = str(error).startswith("[") and not isinstance(error, OSError)
+        if own and not NOTHING.search(str(error)):
             raise
-        log.warning("%s was not warmed up: %s", checkpoint.family, error)
+        log.warning("%s was not warmed up: %s", checkpoint.family, str(error) or repr(error))
 
 
 def _steps(engine: Any) -> Steps:

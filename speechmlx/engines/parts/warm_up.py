@@ -15,13 +15,16 @@ def warm_up(engine: Any, request: Request, together: tuple[int, ...] = (1,)) -> 
     """Run `request` on a `Batched` engine to its end, as often at once as `together` says. Raises its error."""
     done = 0
     for count in together:
-        states = [engine.begin(request) for _ in range(count)]
-        while live := [state for state in states if not state.finished]:
-            yield Progress("warm_up", done, done + 1)
-            raise_first(engine.step(live))
-            done += 1
-        for state in states:
-            engine.end(state)
+        states = list[Any]()
+        try:
+            states += (engine.begin(request) for _ in range(count))
+            while live := [state for state in states if not state.finished]:
+                yield Progress("warm_up", done, done + 1)
+                raise_first(engine.step(live))
+                done += 1
+        finally:
+            for state in states:
+                engine.end(state)
 
 
 def noise(seconds: float, rate: int) -> Audio:

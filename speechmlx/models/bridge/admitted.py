@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -42,10 +43,13 @@ def admit(name: str, cache: Path) -> Model:
 
     Raises UnknownModel for what is no model that runs here, and ModelUnavailable where the hub cannot be asked.
     """
-    record = _of_folder(name) if _is_path(name) else _of_repository(name)
-    row = _row(record)
+    try:
+        record = _of_folder(name) if _is_path(name) else _of_repository(name)
+        row = _row(record)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # of a value of another type, say
+        raise UnknownModel(f"config.json of {name!r:.200} is not as it should be ({error!r:.200})") from error
     place = cache / ADMITTED / f"{row.name}.json"
-    part = place.with_suffix(".part")
+    part = place.with_suffix(f".{threading.get_native_id()}")  # another process may admit it, too
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         part.write_text(json.dumps(record))

@@ -100,6 +100,7 @@ async def _answer(
         log.warning("%s failed: %s", job.id, error)
         return error
     except Exception:
+        services.runtime.refusal.check()  # where files are gone, the job goes on at the next start
         log.exception("%s failed", job.id)
         return EngineFailed(f"the server failed on this job; its log has the traceback, under {job.id}")
     return None

@@ -17,8 +17,8 @@ from speechmlx.errors import EngineFailed, SpeechError
 from speechmlx.log import note_error
 from speechmlx.protocols.http.inbox import Inbox, refuse
 from speechmlx.protocols.http.request_body import Body, read_body
-from speechmlx.protocols.http.request_id import request_id
 from speechmlx.protocols.http.services import Services
+from speechmlx.protocols.http.unhandled_errors import unhandled
 from speechmlx.runtime.front.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -101,10 +101,7 @@ class Endpoint:
             note_error(error.code)
 
     def _unexpected(self, scope: Scope) -> EngineFailed:
-        """Log the current exception, and return the error that the client gets instead of it."""
-        log.exception("%s failed", self.__name__)
-        note_error(EngineFailed.code)
-        return EngineFailed(f"the server failed on this request; its log has the traceback, under {request_id(scope)}")
+        return unhandled(self.services.runtime.refusal, self.__name__, scope)
 
 
 async def _unless_disconnected(work: Coroutine[Any, Any, None], inbox: Inbox) -> None:

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import logging
+import sys
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
-from speechmlx.errors import EngineFailed
+from speechmlx.errors import EngineFailed, EngineLost
 from speechmlx.log import note_error
+from speechmlx.protocols.http.error_status import headers, status
 from speechmlx.protocols.http.openai_errors import error_response
 from speechmlx.protocols.http.request_id import HEADS, request_id
+from speechmlx.runtime.front.refusal import WorkRefusal
 
 log = logging.getLogger(__name__)
 
 
 class UnhandledErrors:
-    """Middleware: logs an exception, and answers 500 where no answer has begun. Ignores that a client left."""
+    """Middleware: logs an exception, and answers 500 where no answer has begun. Ignores that a client left.
 
-    def __init__(self, app: ASGIApp) -> None:
+    503 where `refusal` says why: such as that the files are gone which this program runs from.
+    """
+
+    def __init__(self, app: ASGIApp, refusal: WorkRefusal) -> None:
         self._app = app
+        self._refusal = refusal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -38,8 +45,21 @@ class UnhandledErrors:
         except (ClientDisconnect, WebSocketDisconnect):
             pass
         except Exception:
-            log.exception("%s failed", scope["path"])
-            note_error(EngineFailed.code)
+            error, path = unhandled(self._refusal, scope["path"], scope), scope["path"]
             if not begun:
-                message = f"the server failed on this request; its log has the traceback, under {request_id(scope)}"
-                await error_response(scope["path"], 500, message, EngineFailed.code)(scope, receive, send)
+                answer = error_response(path, status(error), error.message, error.code, headers(error))
+                await answer(scope, receive, send)
+
+
+def unhandled(refusal: WorkRefusal, name: str, scope: Scope) -> EngineFailed:
+    """Log the current exception, and return the error that the client of `scope` gets instead of it."""
+    raised = sys.exception()
+    try:
+        refusal.check()
+    except EngineLost as why:
+        log.warning("%s failed, and this server can do no more work: %s", name, raised)
+        note_error(why.code)
+        return why
+    log.exception("%s failed", name)
+    note_error(EngineFailed.code)
+    return EngineFailed(f"the server failed on this request; its log has the traceback, under {request_id(scope)}")

@@ -13,7 +13,7 @@ from functools import partial
 from speechmlx.config import Config
 from speechmlx.errors import UnknownModel
 from speechmlx.models import admission
-from speechmlx.models.spec import Catalog
+from speechmlx.models.spec import Catalog, Model
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +37,17 @@ async def admit_later(known: Catalog, config: Config) -> None:
         left = known.missing
         for row in missing:
             if row not in left:
-                log.info("%s is known now", row.name)
+                _tell(known, config, row)
         missing = left
+
+
+def _tell(known: Catalog, config: Config, row: Model) -> None:
+    try:
+        known.check(config)
+    except UnknownModel as error:  # of another kind, say: the next start is refused for that
+        log.error("%s is known now, and does not fit the settings: %s", row.name, error)
+    else:
+        log.info("%s is known now", row.name)
 
 
 async def _apart(work: Callable[[], object]) -> None:

@@ -53,8 +53,9 @@ class PinnedModels:
                     log.warning("preloading %s waits: %s", name, error)
                     await asyncio.sleep(error.retry_after or 1.0)
                 except (ModelUnavailable, NoRoom) as error:
-                    if job is not None and job.started and not isinstance(error, WeightsDamaged):
-                        # Its weights are here and it does not fit: a later try would fail as well.
+                    fetched_again = isinstance(error, WeightsDamaged) and error.retry_after
+                    if job is not None and job.started and not fetched_again:
+                        # Its weights are here and do not fit, or are damaged as they come: a later try would fail, too.
                         self._give_up(name, error)
                         return
                     log.warning("preloading %s: %s Trying again in %.0f s", name, error, pause)

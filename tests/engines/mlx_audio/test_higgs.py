@@ -21,6 +21,7 @@ from support.talking import same
 from speechmlx.engines import Batched, BatchedStreaming, Claiming, Paced, Seated
 from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.lm.footprint import Unlimited
+from speechmlx.engines.mlx_audio.first_request import first_request
 from speechmlx.engines.mlx_audio.higgs.engine import MOST_PIECE, HiggsSpeech
 from speechmlx.engines.parts.kv_rows import STEP
 from speechmlx.engines.step_size import StepSize
@@ -371,3 +372,12 @@ def test_a_frame_that_is_launched_too_early_changes_nothing(engine: HiggsSpeech)
         found.append([*(run(engine, one)[0] for one in requests), *run(engine, *requests)])
     assert found[0] == found[1]
     assert found[0][:2] == found[0][2:]
+
+
+def test_a_first_request_that_cannot_be_leaves_nothing(engine: HiggsSpeech, monkeypatch: pytest.MonkeyPatch) -> None:
+    def build(*given: Any) -> Any:
+        raise ValueError("it wants a recording")
+
+    monkeypatch.setattr(engine.checkpoint.model, "_build_prompt_embeddings", build)
+    assert list(first_request(engine))
+    assert engine.held == 0 and not engine._open

@@ -27,7 +27,7 @@ from speechmlx.engines.mlx_audio.first_request import first_request, spoken
 from speechmlx.engines.mlx_audio.live import LIVE
 from speechmlx.engines.mlx_audio.phonemizers import provide
 from speechmlx.engines.mlx_audio.result_checks import LARGEST, CompiledStep, ResultChecks
-from speechmlx.errors import BadRequest
+from speechmlx.errors import BadRequest, EngineFailed
 from speechmlx.types import DiarizeStream, ReferenceVoice, Speak, TextDelta
 
 Broken = Callable[..., Any]
@@ -140,17 +140,29 @@ def failing(error: Exception) -> Callable[..., Any]:
     return generate
 
 
-@pytest.mark.parametrize("error", [BadRequest("say more"), ValueError("say more")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        BadRequest("say more"),
+        ValueError("say more"),
+        AssertionError("say more"),
+        IndexError("say more"),
+        FileNotFoundError(2, "No such file", "voice.wav"),
+        ValueError("[stack] No arrays provided: say more"),
+    ],
+)
 def test_a_family_that_wants_more_is_not_warmed_up(
     bridged: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
     engine = bridged("stt/mms")
     monkeypatch.setattr(engine.checkpoint.model, "generate", failing(error))
     assert list(first_request(engine)) == []
-    assert "mms was not warmed up: say more" in caplog.text
+    assert f"mms was not warmed up: {error}" in caplog.messages
 
 
-@pytest.mark.parametrize("error", [RuntimeError("[METAL] lost"), ValueError("[matmul] shapes do not fit")])
+@pytest.mark.parametrize(
+    "error", [RuntimeError("[METAL] lost"), ValueError("[matmul] shapes do not fit"), EngineFailed("it speaks at 1 Hz")]
+)
 def test_what_no_request_could_do_fails_the_load(
     bridged: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:

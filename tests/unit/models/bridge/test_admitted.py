@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import logging
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from speechmlx.config import Config
+from speechmlx.config_sources import load
 from speechmlx.errors import ModelUnavailable, UnknownModel
 from speechmlx.models import admission, catalog, store
 from speechmlx.models.bridge import admitted
@@ -161,3 +163,63 @@ def test_other_names(name: str) -> None:
 def test_a_name_of_the_catalog_needs_no_admission(tmp_path: Path) -> None:
     admission.admit(catalog.load(tmp_path), ["Systran/faster-whisper-small", "kokoro"], tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_two_processes_may_admit_one_at_once(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write, others = Path.write_text, [Thread(target=admitted.admit, args=(str(checkpoint), tmp_path / "cache"))]
+
+    def write_while_another_does(self: Path, *given: Any, **named: Any) -> int:
+        size = write(self, *given, **named)
+        if others:
+            other = others.pop()
+            other.start()
+            other.join(30)
+        return size
+
+    monkeypatch.setattr(Path, "write_text", write_while_another_does)
+    row = admitted.admit(str(checkpoint), tmp_path / "cache")
+    assert admitted.admitted(tmp_path / "cache") == (row,)
+    assert len(list((tmp_path / "cache/bridged").iterdir())) == 1
+
+
+@pytest.mark.parametrize("written", ["{home}/My SenseVoice", "~/My SenseVoice", "./My SenseVoice/", "link"])
+def test_settings_may_write_the_path_of_a_folder_in_any_way(
+    written: str, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    if written == "link":
+        written = str(tmp_path / "link")
+        Path(written).symlink_to(tmp_path)
+        written += "/My SenseVoice"
+    config = load({"asr": written.format(home=tmp_path), "cache": str(tmp_path / "cache")}, {"HOME": str(tmp_path)})
+    known = admission.admit_settings(catalog.load(tmp_path / "cache"), config)
+    known.check(config)
+    assert known.default(Kind.ASR, config).name == "local--my-sensevoice"
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"architectures": 5},
+        {"model_type": ["sensevoice"]},
+        {"model_type": "qwen3_tts", "talker_config": {"spk_id": 5}},
+    ],
+)
+def test_a_config_with_values_of_other_types_is_no_model_s(
+    config: dict[str, Any], checkpoint: Path, tmp_path: Path
+) -> None:
+    (checkpoint / "config.json").write_text(json.dumps(config))
+    with pytest.raises(UnknownModel, match=r"config\.json of '.*My SenseVoice' is not as it should be"):
+        admitted.admit(str(checkpoint), tmp_path / "cache")
+
+
+def test_a_folder_is_known_once_the_cache_can_be_written(checkpoint: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    cache.write_text("a file")
+    config = Config(cache=cache, models={"asr": str(checkpoint)})
+    known = admission.admit_settings(catalog.load(cache), config)
+    assert [row.absent for row in known.missing] == [f"{checkpoint} cannot be kept in {cache}/bridged: Not a directory"]
+    cache.unlink()
+    admission.admit_settings(known, config)
+    assert known.missing == () and known.default(Kind.ASR, config).name == "local--my-sensevoice"

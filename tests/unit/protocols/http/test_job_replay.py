@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -25,9 +27,10 @@ from speechmlx.protocols.http.request_body import Body
 from speechmlx.protocols.http.request_id import KEY
 from speechmlx.protocols.http.routing import RequestContext
 from speechmlx.protocols.http.services import Services
+from speechmlx.runtime.front.refusal import WorkRefusal
 
 SCOPE = {"type": "http", "method": "POST", "path": "/p", "query_string": b"", "headers": [], KEY: "req_7"}
-NO_SERVICES = cast(Services, None)
+SERVICES = cast(Services, SimpleNamespace(runtime=SimpleNamespace(refusal=WorkRefusal())))
 BOB = Client("address 192.0.2.1")
 
 
@@ -63,10 +66,10 @@ async def replayed(
     """The outcome of a job of this handler, and the body of its result; without a handler nothing was kept."""
     files, one = JobFiles(tmp_path), job(total)
     if handler is not None:
-        context = RequestContext(Request(SCOPE), NO_SERVICES, Body(options={"a": 1}), AsyncExitStack())
+        context = RequestContext(Request(SCOPE), SERVICES, Body(options={"a": 1}), AsyncExitStack())
         files.keep(one.id, *write_request("handler", context, BOB))
     handlers = {} if handler is None else {"handler": (handler, problem)}
-    outcome = await run_job(NO_SERVICES, handlers, files, one, cast(JobJournal, "journal"), given)
+    outcome = await run_job(SERVICES, handlers, files, one, cast(JobJournal, "journal"), given)
     return outcome, files.result(one.id, outcome.result)
 
 
@@ -138,6 +141,23 @@ async def test_what_nobody_foresaw_is_logged(tmp_path: Path, caplog: pytest.LogC
     assert caplog.records[-1].exc_info
 
 
+async def test_a_job_goes_on_later_where_the_files_of_the_program_are_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After an upgrade what is imported late is not there any more; the next server has it."""
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    (tmp_path / "python").touch()
+    monkeypatch.setattr(SERVICES.runtime, "refusal", WorkRefusal())
+
+    async def handler(context: RequestContext) -> Response:
+        (tmp_path / "python").unlink()
+        raise ModuleNotFoundError("No module named what is imported late")
+
+    with pytest.raises(EngineLost, match="files that this program runs from are gone") as raised:
+        await replayed(tmp_path, handler)
+    assert not raised.value.ran, "it is no loss of the job"
+
+
 async def test_a_job_that_is_given_up_runs_nothing(tmp_path: Path) -> None:
     async def handler(context: RequestContext) -> Response:
         raise AssertionError
@@ -150,7 +170,7 @@ async def test_what_was_kept_is_gone_or_of_another_version(tmp_path: Path) -> No
     outcome, body = await replayed(tmp_path, None)
     assert outcome.status == 500 and b"cannot be read any more" in body
     files, one = JobFiles(tmp_path), job()
-    context = RequestContext(Request(SCOPE), NO_SERVICES, Body(), AsyncExitStack())
+    context = RequestContext(Request(SCOPE), SERVICES, Body(), AsyncExitStack())
     files.keep(one.id, *write_request("a handler of long ago", context, BOB))
-    outcome = await run_job(NO_SERVICES, {}, files, one, cast(JobJournal, "journal"), None)
+    outcome = await run_job(SERVICES, {}, files, one, cast(JobJournal, "journal"), None)
     assert outcome.status == 500 and b"does not have the route" in files.result(one.id, outcome.result)

@@ -74,3 +74,17 @@ async def test_a_hub_that_never_answers_holds_up_nothing(tmp_path: Path, monkeyp
     assert isinstance(end, asyncio.CancelledError)
     assert all(thread.daemon for thread in threading.enumerate() if thread.name == "admission")
     over.set()
+
+
+async def test_a_model_that_proves_to_be_of_another_kind_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(late_admission, "PERIOD", 0.01)
+    rows: list[Model] = []
+    known = replace(CATALOG, absent=(ABSENT,), admitted=lambda: tuple(rows))
+    waiting = asyncio.create_task(admit_later(known, Config(cache=tmp_path, models={"tts": "somebody/a-voice"})))
+    await asyncio.sleep(0)
+    rows.append(replace(ABSENT, absent="", kind=Kind.ASR, engine="speechmlx.engines.kokoro:load"))
+    async with asyncio.timeout(30):
+        await waiting
+    assert "'somebody/a-voice' is a asr model, not tts" in caplog.messages[-1]

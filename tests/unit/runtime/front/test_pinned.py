@@ -8,7 +8,16 @@ from typing import Any
 
 import pytest
 
-from speechmlx.errors import Busy, Draining, EngineFailed, EngineLost, ModelUnavailable, NoRoom, SpeechError
+from speechmlx.errors import (
+    Busy,
+    Draining,
+    EngineFailed,
+    EngineLost,
+    ModelUnavailable,
+    NoRoom,
+    SpeechError,
+    WeightsDamaged,
+)
 from speechmlx.models.spec import Model
 from speechmlx.runtime.front.job import Job
 from speechmlx.runtime.front.pinned import FIRST_RETRY, LAST_RETRY, PinnedModels
@@ -101,7 +110,10 @@ async def test_a_model_of_which_nothing_is_known_yet_is_tried_again(monkeypatch:
     assert (loads.pauses, len(loads.requests), loads.models.names) == ([FIRST_RETRY], 1, {"m"})
 
 
-@pytest.mark.parametrize(("end", "started"), [(EngineFailed("broken"), False), (ModelUnavailable("too big"), True)])
+@pytest.mark.parametrize(
+    ("end", "started"),
+    [(EngineFailed("broken"), False), (ModelUnavailable("too big"), True), (WeightsDamaged("as they came"), True)],
+)
 async def test_a_model_that_cannot_be_loaded_is_given_up(
     end: SpeechError, started: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -120,3 +132,9 @@ async def test_a_model_unpinned_while_it_waits_is_not_tried_again(monkeypatch: p
     monkeypatch.setattr("speechmlx.runtime.front.pinned.asyncio.sleep", unpin)
     await loads.pin("m")
     assert len(loads.requests) == 1
+
+
+async def test_weights_that_are_fetched_again_are_loaded_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    loads = Loads(monkeypatch, WeightsDamaged("fetched again", retry_after=5.0), None, started=True)
+    await loads.pin("m")
+    assert (loads.pauses, len(loads.requests), loads.models.names) == ([FIRST_RETRY], 2, {"m"})
