@@ -12,17 +12,17 @@ import mlx.core as mx
 import numpy as np
 import pytest
 from support import tiny_talker
+from support.claimed_memory import check_frames_claimed
 from support.engine_runs import run, sound, work
 from support.talking import SHORT, TEXT, same, speak, stream
 from support.tiny_qwen3_tts_sizes import recording
 
 from speechmlx.engines import Batched, BatchedStreaming, Claiming, Paced, Seated
 from speechmlx.engines.finite import NotFinite
-from speechmlx.engines.lm.footprint import Unlimited
 from speechmlx.engines.qwen3_tts import text
 from speechmlx.engines.qwen3_tts.engine import Qwen3Tts
 from speechmlx.engines.qwen3_tts.speech_row import CHUNKS
-from speechmlx.errors import BadRequest, Busy, Unsupported
+from speechmlx.errors import BadRequest, Unsupported
 from speechmlx.types import (
     Audio,
     Chunk,
@@ -266,34 +266,8 @@ def test_what_is_no_number_is_an_error(make: Callable[..., Qwen3Tts]) -> None:
     engine.end(state)
 
 
-class Small(Unlimited):
-    """Room for so many bytes."""
-
-    def __init__(self, nbytes: int, free: int) -> None:
-        self.most = self.reachable = nbytes
-        self.free = free
-
-    def claim(self, nbytes: int) -> None:
-        if nbytes > self.free:
-            raise Busy("full")
-
-
 def test_memory_is_claimed_before_it_is_used(make: Callable[..., Qwen3Tts]) -> None:
-    engine = make("custom_voice")
-    state = engine.begin(speak())
-    needs = engine.held
-    for _ in range(3):
-        engine.step([state])
-        assert engine.loop.memory.nbytes <= needs
-    engine.room = Small(needs * 3, needs)
-    with pytest.raises(Busy):
-        engine.begin(speak())
-    engine.end(state)
-    engine.end(engine.begin(speak()))
-    engine.room = Small(needs // 2, needs)
-    with pytest.raises(BadRequest, match=r"the text needs \d+ MB beside the model"):
-        engine.begin(speak())
-    assert engine.held == 0
+    check_frames_claimed(make("custom_voice"), speak())
 
 
 def test_bytes_are_counted(base: Qwen3Tts, custom: Qwen3Tts) -> None:
