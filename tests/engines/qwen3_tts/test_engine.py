@@ -78,7 +78,7 @@ def test_the_first_sound_comes_with_the_first_frame(custom: Qwen3Tts) -> None:
     states = [custom.begin(speak()) for _ in range(3)]
     first = custom.step(states)
     assert [[type(event) for event in events] for events in first] == [[Chunk]] * 3
-    assert [state.frames for state in states] == [1] * 3
+    assert [state.tokens_out for state in states] == [1] * 3
     for state in states:
         custom.end(state)
 
@@ -115,7 +115,7 @@ def test_one_joins_and_one_leaves_in_the_middle(custom: Qwen3Tts) -> None:
 def test_a_cancel_frees_all(base: Qwen3Tts) -> None:
     base.forget_voices()
     states = [base.begin(speak(voice=CLONED)), base.begin(speak(voice=UNTOLD))]
-    while not all(state.frames for state in states):
+    while not all(state.tokens_out for state in states):
         base.step(states)
     assert base.held > 0
     gone = [weakref.ref(state) for state in states] + [weakref.ref(state.row) for state in states if state.row]
@@ -171,14 +171,14 @@ def test_a_recording_is_heard_once(base: Qwen3Tts) -> None:
     base.forget_voices()
     state = base.begin(speak(voice=CLONED))
     steps = 0
-    while not state.frames:
+    while not state.tokens_out:
         base.step([state])
         steps += 1
     base.end(state)
     assert steps > 1
     again = base.begin(speak("Other words.", voice=replace(CLONED, text="Other text.")))
     base.step([again])
-    assert again.frames == 1
+    assert again.tokens_out == 1
     base.end(again)
     kept: Any = base._shelf._kept._values
     assert list(kept) == [(CLONED.id, True)]
@@ -250,7 +250,7 @@ def test_an_error_of_one_is_not_that_of_another(base: Qwen3Tts) -> None:
             found += events if state is bad else []
     assert [type(event) for event in found] == [NotFinite]
     assert good.finished
-    assert good.frames
+    assert good.tokens_out
     base.end(good)
     base.end(bad)
 
