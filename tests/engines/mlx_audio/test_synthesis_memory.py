@@ -22,6 +22,8 @@ from support.claimed_memory import (
     claimed_and_used,
     room,
 )
+from support.engine_runs import pcm, told
+from support.metal_arithmetic import in_float32
 
 from speechmlx.engines import mlx_audio
 from speechmlx.engines.mlx_audio import package
@@ -40,6 +42,13 @@ HEARD = 30
 TEXT = "Hello world, this is another test of some words that take a while to say, and then some more of them!"
 NONE = {"kitten_tts", "omnivoice"}
 IMITATING = ("breeze_tts", "fish_drama3", "fish_qwen3_omni", "pocket_tts", "voxcpm", "voxcpm2")
+
+
+@pytest.fixture(autouse=True)
+def gathers_any_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLX multiplies by gathered matrices in float32 alone on a CPU; a GPU does so in any type, as here."""
+    if mx.default_device().type == mx.cpu:
+        monkeypatch.setattr(mx, "gather_mm", in_float32(mx.gather_mm))
 
 
 @pytest.fixture
@@ -121,6 +130,18 @@ def test_a_recording_is_counted(bridged: Load, seen: Callable[[str], SeenCaches]
     voice = ReferenceVoice(noise(seconds, 1, 48000), TEXT, family)
     without = claimed(engine, long(family, SHORTER))
     assert without < claimed_and_used(engine, long(family, SHORTER, voice=voice), found)
+
+
+def test_codes_of_a_voice_are_kept_and_its_keys_are_not(bridged: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package keeps both on its model, where no claim counts them."""
+    engine, encoded = bridged("tts/fish_drama3"), list[str]()
+    model = engine.checkpoint.model
+    monkeypatch.setattr(type(model), "_encode_audio", told(encoded, "encoded", type(model)._encode_audio))
+    recording = noise(HEARD / KEPT["fish_drama3"].rate(model), 2, 48000)
+    request = long("fish_drama3", 4, voice=ReferenceVoice(recording, TEXT, "kept"))
+    first, again = (pcm(engine.run(request)) for _ in range(2))
+    assert first == again and first and encoded == ["encoded"]
+    assert not model._voices._voices
 
 
 def test_two_sequences_are_counted(bridged: Load, seen: Callable[[str], SeenCaches]) -> None:
