@@ -23,6 +23,7 @@ Operation = Callable[..., Any]
 PRODUCTS: tuple[tuple[Any, str], ...] = (
     (mx, "matmul"),
     (mx, "addmm"),
+    (mx, "gather_mm"),
     (mx, "conv1d"),
     (mx, "conv2d"),
     (mx, "conv_transpose1d"),
@@ -48,10 +49,10 @@ def metal_arithmetic(tf32: bool = False) -> Iterator[None]:
     """Replace MLX's operations while it is open; models must be loaded inside, because they compile some."""
     with plain_mlx(), ExitStack() as patches:
         for where, name in PRODUCTS:
-            patches.enter_context(patch.object(where, name, _in_float32(getattr(where, name), tf32)))
+            patches.enter_context(patch.object(where, name, in_float32(getattr(where, name), tf32)))
         for where, name in SUMS:
-            patches.enter_context(patch.object(where, name, _in_float32(getattr(where, name), False)))
-        quantised = _in_float32(_quantised_product(mx.quantized_matmul), tf32)
+            patches.enter_context(patch.object(where, name, in_float32(getattr(where, name))))
+        quantised = in_float32(_quantised_product(mx.quantized_matmul), tf32)
         patches.enter_context(patch.object(mx, "quantized_matmul", quantised))
         layers = _Layers()
         if not tf32:
@@ -107,7 +108,7 @@ def _quantised_product(product: Operation) -> Operation:
     return run
 
 
-def _in_float32(operation: Operation, tf32: bool) -> Operation:
+def in_float32(operation: Operation, tf32: bool = False) -> Operation:
     """`operation` on its arguments as float32; its result has the type that `operation` would give."""
 
     @wraps(operation)

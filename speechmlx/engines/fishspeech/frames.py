@@ -61,10 +61,10 @@ class FishLoop(BatchPlaces[FishRow, _Carry]):
         )
 
     def read(self, row: FishRow, prompt: NDArray[np.int32], last: bool) -> None:
-        """Read a piece of a turn's prompt [1 + codebooks, n]; `last`: and draw the first code of its first frame."""
-        self.memory.fit(len(self._places), row.length + prompt.shape[1] + 1)
-        state = self._model.read(self._model.embed(prompt), self.memory, row.place, row.length)
-        row.length += prompt.shape[1]
+        """Read a piece of a turn's prompt [n, 1 + codebooks]; `last`: and draw the first code of its first frame."""
+        self.memory.fit(len(self._places), row.length + len(prompt) + 1)
+        state = self._model.read(self._model.embed(prompt.T), self.memory, row.place, row.length)
+        row.length += len(prompt)
         row.spoilt = True
         if last:
             window = mx.full((1, self._shape.codebooks, WINDOW), -1, mx.int32)

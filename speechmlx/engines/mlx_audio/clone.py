@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import types
+from collections import OrderedDict
 from typing import Any
 
 import mlx.nn as nn
@@ -36,8 +37,8 @@ class _Cloning:
             return self._module(value)
         if type(value) in (list, tuple, set):
             return self._collection(value)
-        if type(value) is dict:
-            fresh = self._copies[id(value)] = {}
+        if type(value) in (dict, OrderedDict):
+            fresh = self._copies[id(value)] = type(value)()
             fresh.update({key: self.of(item) for key, item in value.items()})
             return fresh
         if isinstance(value, types.MethodType):

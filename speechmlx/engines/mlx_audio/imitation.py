@@ -22,6 +22,7 @@ MOST_VOICES = 8
 ENCODERS: Mapping[str, tuple[str, ...]] = {
     "pocket_tts": ("_encode_audio",),
     "higgs_audio_v3": ("encode_reference_audio",),
+    "fish_drama3": ("_encode_audio",),
 }
 """By family: methods of the model that make an array of the recording alone. Other families encode it each time."""
 

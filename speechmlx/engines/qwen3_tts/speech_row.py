@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-import mlx.core as mx
 import numpy as np
 from numpy.typing import NDArray
 
-from speechmlx.audio.pcm import to_pcm16
-from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.parts.batch_places import DrawnFrame
 from speechmlx.engines.parts.causal_conv import StreamRows
+from speechmlx.engines.parts.frame_speech import FrameSpeech
 from speechmlx.engines.parts.launched import Launched
 from speechmlx.engines.qwen3_tts.cloning import RATE, ClonedVoice
 from speechmlx.engines.qwen3_tts.frames import FrameRow
@@ -21,9 +18,6 @@ from speechmlx.engines.qwen3_tts.prompt import PromptWriter
 from speechmlx.engines.qwen3_tts.text import TextBreak, TextPart, TextSource
 from speechmlx.engines.qwen3_tts.wishes import Drawing
 from speechmlx.types import Chunk, Event, TextFlushed
-
-if TYPE_CHECKING:
-    from speechmlx.types import Samples
 
 CHUNKS = (1, 1, 2, 3)
 """Frames of the first chunks of sound; the last number holds for all later ones."""
@@ -33,54 +27,54 @@ LEAST_FRAMES = 150
 
 
 @dataclass(eq=False)
-class SpeechRow:
+class SpeechRow(FrameSpeech[FrameRow, StreamRows]):
     """A request inside the batch."""
 
     source: TextSource
     drawing: Drawing
     part_frames: int
     """Frames of one part, at most."""
-    longest: int
-    """Positions of keys and values that one of its parts may come to."""
     write: Callable[[ClonedVoice | None], PromptWriter]
     """Makes its prompts, once the voice is heard."""
     keeps_on: bool = False
     """It does not end before its text does, which is still being written: what comes later would be lost."""
     prefix: Hashable | None = None
     """Whose recording, text and settings come before each part; None for none."""
-    hearing: Generator[None, None, ClonedVoice] | None = None
-    """Hears the recording of its voice."""
     complete: bool = False
     """No more text comes."""
     stopped: bool = False
     """It has had all the frames that it may have: what else is written is not said."""
-    finished: bool = False
     voice: ClonedVoice | None = None
     writer: PromptWriter | None = None
     part: TextPart | None = None
-    row: FrameRow | None = None
-    unread: mx.array | None = None
-    """Input rows of the prompt [n, hidden] that are not read."""
     shared: int = 0
     """Positions of the prompt that are to be kept under `prefix` once they are read; 0: none."""
     at: int = 0
     """Place in the part's line of the next text token."""
     spoken: int = 0
     """Frames of this part."""
-    frames: int = 0
-    """Frames of all parts."""
-    rows: int = 0
-    """Input rows of all prompts."""
-    samples: int = 0
-    cut_off: bool = False
     pending: list[NDArray[np.int32]] = field(default_factory=list)
     """Frames [groups] that are not sound yet."""
     chunks: int = 0
-    sound: StreamRows | None = None
-    """What the codec's decoder remembers."""
-    decoding: tuple[Launched, int] | None = None
-    """The sound [rows, n] of several requests that is on its way, and its row; frames come after it."""
-    _random: np.random.Generator | None = None
+
+    def feed(self, text: str) -> None:
+        if not self.stopped:
+            self.source.feed(text)
+
+    def flush(self) -> None:
+        """Say the text so far to its end, and tell so. Raises BadRequest as `feed` does."""
+        if self.stopped:
+            self.source.parts.append(TextBreak(flushed=True))
+        else:
+            self.source.flush()
+
+    def end(self) -> None:
+        if not self.stopped:
+            self.source.end()
+        self.complete = True
+
+    def hear(self, voice: ClonedVoice) -> None:
+        self.voice = voice
 
     @property
     def busy(self) -> bool:
@@ -106,13 +100,11 @@ class SpeechRow:
 
     @property
     def can_speak(self) -> bool:
-        """Whether the prompt is read, and a frame can be launched or is on its way."""
         return self.part is not None and self.unread is None and (self.text is not None or self.ahead > 0)
 
     @property
-    def ahead(self) -> int:
-        """Frames that are on their way."""
-        return len(self.row.ahead) if self.row else 0
+    def goes_on(self) -> bool:
+        return self.text is not None
 
     @property
     def text(self) -> int | None:
@@ -123,9 +115,17 @@ class SpeechRow:
             return None
         return self.writer.line(self.part, self.at + self.ahead)
 
+    def next_text(self) -> int:
+        """The text token beside the frame that is launched now, which may not end its part while text is to come."""
+        text = self.text
+        assert text is not None
+        assert self.row is not None
+        assert self.writer is not None
+        self.row.goes_on = self.keeps_on and self.writer.is_text(text)
+        return text
+
     @property
     def due(self) -> bool:
-        """Whether there are frames enough for a chunk of sound, or no more for now."""
         if not self.pending:
             return False
         return self.part is None or len(self.pending) >= self._chunk or (self.text is None and not self.ahead)
@@ -136,33 +136,29 @@ class SpeechRow:
         return CHUNKS[min(self.chunks, len(CHUNKS) - 1)]
 
     @property
-    def at_once(self) -> bool:
-        """Whether the next chunk of sound is one of the first, which are waited for."""
+    def is_early(self) -> bool:
         return self._chunk == 1
 
     @property
-    def _is_quiet(self) -> bool:
+    def is_quiet(self) -> bool:
         """Whether all frames so far were heard, and none is about to come."""
         return not (self.hearing or self.part or self.pending or self.decoding)
 
     @property
     def break_due(self) -> bool:
         """Whether all was said that comes before a break."""
-        return self._is_quiet and bool(self.source.parts) and isinstance(self.source.parts[0], TextBreak)
+        return self.is_quiet and bool(self.source.parts) and isinstance(self.source.parts[0], TextBreak)
 
     @property
     def is_over(self) -> bool:
-        """Whether all that was to be said was said."""
-        return self.complete and self._is_quiet and not self.source.parts
+        return self.complete and self.is_quiet and not self.source.parts
 
     def begin_part(self) -> FrameRow:
         """Take the next part, and a new sequence for it."""
-        if self._random is None:
-            self._random = np.random.Generator(np.random.PCG64(self.drawing.seed))
         part = self.source.parts.popleft()
         assert isinstance(part, TextPart)
         self.part = part
-        self.row = FrameRow(self.drawing, random=self._random)
+        self.row = FrameRow(self.drawing, random=self.random)
         self.spoken = 0
         return self.row
 
@@ -178,11 +174,10 @@ class SpeechRow:
             yield TextFlushed()
 
     def take(self, frame: DrawnFrame) -> bool:
-        """Take a frame. Returns whether it is the last one of its part."""
         assert self.part is not None
         self.pending.append(frame.codes)
         self.spoken += 1
-        self.frames += 1
+        self.tokens_out += 1
         self.at += 1
         cut = self._is_cut(0)
         if cut and not frame.ends:
@@ -194,7 +189,7 @@ class SpeechRow:
 
     def _is_out(self, more: int) -> bool:
         """Whether `more` frames after those so far are all that the request may have."""
-        return self.drawing.frames is not None and self.frames + more >= self.drawing.frames
+        return self.drawing.frames is not None and self.tokens_out + more >= self.drawing.frames
 
     def _is_cut(self, more: int) -> bool:
         """Whether `more` frames after those so far are all that its part may have."""
@@ -208,19 +203,9 @@ class SpeechRow:
         self.pending.clear()
         self.chunks += 1
 
-    def settle(self) -> None:
-        """Wait for sound on its way: a piece of a prompt is timed next."""
-        if self.decoding is not None:
-            self.decoding[0].wait()
-
-    def sounds(self) -> Chunk | NotFinite:
-        """The sound that was on its way; the request ends where it is no numbers. Waits for it."""
-        assert self.decoding is not None
-        launched, place = self.decoding
-        samples: Samples = launched.numbers[place]
-        self.decoding = None
-        if not np.isfinite(samples).all():
-            self.finished = True
-            return NotFinite("the codec's decoder")
-        self.samples += len(samples)
-        return Chunk(to_pcm16(samples), RATE)
+    def closing(self) -> list[Event]:
+        """What follows the sound so far: breaks that are due, and the last events once all is said."""
+        events = list[Event]()
+        while self.break_due:
+            events += self.take_break()
+        return [*events, *super().closing()]

@@ -11,7 +11,8 @@ from support.tiny_fishspeech import write_model
 
 from speechmlx.engines import LoadOptions
 from speechmlx.engines.fishspeech import load
-from speechmlx.engines.fishspeech.engine import MOST_PIECE, FishSpeech
+from speechmlx.engines.fishspeech.engine import FishSpeech
+from speechmlx.engines.parts.frame_synthesis import MOST_PIECE
 from speechmlx.engines.step_size import StepSize
 
 

@@ -14,6 +14,7 @@ import mlx.core as mx
 import numpy as np
 import pytest
 from support import engine_runs
+from support.claimed_memory import check_frames_claimed
 from support.engine_runs import run, sound, work
 from support.tiny_fishspeech import RATE, REFERENCE, recording
 
@@ -274,6 +275,10 @@ def test_numbers_that_are_none_end_the_request_alone(fish: FishSpeech) -> None:
     assert isinstance(events[1][-1], NotFinite)
     fish.end(bad)
     assert sound(work(fish, [good])[0]).any()
+
+
+def test_memory_is_claimed_before_it_is_used(fish: FishSpeech) -> None:
+    check_frames_claimed(fish, speak(voice=VOICE))
 
 
 def test_it_keeps_the_engine_contract(fish: FishSpeech) -> None:

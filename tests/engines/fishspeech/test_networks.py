@@ -123,7 +123,7 @@ def begun(fish: FishSpeech, loop: FishLoop, case: str, settings: FishSettings = 
     row, prompt = FishRow(settings, random=np.random.Generator(np.random.PCG64(settings.seed))), prompt_of(fish, case)
     loop.join(row)
     for at in range(0, prompt.shape[1], piece):
-        loop.read(row, prompt[:, at : at + piece], last=at + piece >= prompt.shape[1])
+        loop.read(row, prompt[:, at : at + piece].T, last=at + piece >= prompt.shape[1])
     return row
 
 

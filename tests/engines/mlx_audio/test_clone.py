@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import functools
+from collections import OrderedDict
 from typing import Any
 
 import mlx.core as mx
@@ -29,6 +30,7 @@ class Net(nn.Module):  # type: ignore[misc]
         self._again = self.layers[0]
         self._tokenizer = Tokenizer()
         self._buffers: dict[str, Any] = {"a": [mx.zeros(2)], "b": (1, self._cache)}
+        self._kept = OrderedDict(a=[1])
         self._step = self.step
         self._partly = functools.partial(self.step, 3)
 
@@ -48,6 +50,7 @@ def test_objects_are_copied_and_arrays_are_shared() -> None:
     assert fresh.layers[0].weight is net.layers[0].weight
     assert fresh._tokenizer is net._tokenizer
     assert fresh._buffers["a"] is not net._buffers["a"] and fresh._buffers["b"][1] is fresh._cache
+    assert fresh._kept == net._kept and fresh._kept is not net._kept and fresh._kept["a"] is not net._kept["a"]
     assert weights(fresh).keys() == weights(net).keys()
 
 

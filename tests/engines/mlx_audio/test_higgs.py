@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from engines.mlx_audio.conftest import Load
 from engines.mlx_audio.test_families import noise
+from support.claimed_memory import check_frames_claimed
 from support.engine_runs import run, sound, stream, work
 from support.frame_steps import step
 from support.talking import same
@@ -22,10 +23,11 @@ from speechmlx.engines import Batched, BatchedStreaming, Claiming, Paced, Seated
 from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.lm.footprint import Unlimited
 from speechmlx.engines.mlx_audio.first_request import first_request
-from speechmlx.engines.mlx_audio.higgs.engine import MOST_PIECE, HiggsSpeech
+from speechmlx.engines.mlx_audio.higgs.engine import HiggsSpeech
+from speechmlx.engines.parts.frame_synthesis import MOST_PIECE
 from speechmlx.engines.parts.kv_rows import STEP
 from speechmlx.engines.step_size import StepSize
-from speechmlx.errors import BadRequest, Busy, SpeechError, Unsupported
+from speechmlx.errors import BadRequest, SpeechError, Unsupported
 from speechmlx.types import Chunk, Event, Feed, NamedVoice, ReferenceVoice, Speak, SpeakStream, Transcribe, Usage
 
 sys.path.append(str(Path(__file__).parents[2] / "bench"))
@@ -264,34 +266,9 @@ def test_no_numbers_in_a_last_frame_end_its_request_and_no_other(engine: HiggsSp
     assert [type(event) for event in events] == [NotFinite]
 
 
-class Small(Unlimited):
-    """Room for so many bytes."""
-
-    def __init__(self, most: int, free: int) -> None:
-        self.most = self.reachable = most
-        self.free = free
-
-    def claim(self, nbytes: int) -> None:
-        if nbytes > self.free:
-            raise Busy("full")
-
-
 def test_memory_is_claimed_before_it_is_used(engine: HiggsSpeech) -> None:
-    state = engine.begin(speak("Hello.", max_tokens=300))
-    needs = engine.held
+    needs = check_frames_claimed(engine, speak("Hello.", max_tokens=300))
     assert needs >= 300 * engine.loop.memory.position_bytes
-    for _ in range(300):
-        engine.step([state])
-        assert engine.loop.memory.nbytes <= needs
-    engine.room = Small(needs * 3, needs)
-    with pytest.raises(Busy):
-        engine.begin(speak("Hello.", max_tokens=300))
-    engine.end(state)
-    engine.end(engine.begin(speak("Hello.", max_tokens=300)))
-    engine.room = Small(needs // 2, needs)
-    with pytest.raises(BadRequest, match=r"the text needs \d+ MB beside the model"):
-        engine.begin(speak("Hello.", max_tokens=300))
-    assert engine.held == 0
 
 
 def test_a_sentence_without_an_end_is_cut_off(engine: HiggsSpeech) -> None:

@@ -36,9 +36,8 @@ def delayed(codes: np.ndarray[Any, Any]) -> list[Any]:
 
 
 def next_chunk(sound: HiggsSound) -> np.ndarray[Any, Any]:
-    sound.launch()
-    assert sound.is_launched and not sound.is_heard
-    return sound.read()
+    launched, place = sound.launch()
+    return sound.faded(launched.numbers[place])
 
 
 def drawn(sound: HiggsSound, frames: list[Any]) -> list[np.ndarray[Any, Any]]:
@@ -51,7 +50,7 @@ def drawn(sound: HiggsSound, frames: list[Any]) -> list[np.ndarray[Any, Any]]:
     sound.is_over = True
     while sound.due:
         chunks.append(next_chunk(sound))
-    assert sound.is_heard
+    assert sound.is_launched
     return chunks
 
 

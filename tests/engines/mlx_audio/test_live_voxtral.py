@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 from weakref import WeakSet
 
@@ -8,14 +7,13 @@ import numpy as np
 import pytest
 from engines.mlx_audio.conftest import Load
 from engines.mlx_audio.hearing_live import check_words, committed, listened, steps, talk
+from support.claimed_memory import check_job_refused, check_no_claim, check_refused
 
 from speechmlx.engines import Claiming
-from speechmlx.engines.lm.footprint import Unlimited
 from speechmlx.engines.mlx_audio import package
 from speechmlx.engines.mlx_audio.live import voxtral
 from speechmlx.engines.mlx_audio.live.voxtral import delay_frames
 from speechmlx.engines.mlx_audio.recognition import Recognizer
-from speechmlx.errors import BadRequest, Busy
 from speechmlx.types import Audio, Listen, Transcribe, Usage
 
 
@@ -90,25 +88,10 @@ def test_keys_and_values_are_counted_before_they_are_there(
 
 def test_a_stream_without_room_is_refused_with_the_numbers(bridged: Load) -> None:
     engine = bridged("stt/voxtral_realtime")
-    stream, room = engine.open(Listen()), engine.room
-    size = stream.held
-
-    def claim(nbytes: int) -> None:
-        raise Busy(f"{nbytes} wanted")
-
-    try:
-        engine.room = SimpleNamespace(most=size - 1, claim=claim)
-        with pytest.raises(
-            BadRequest, match=r"a live stream takes \d+ MB with voxtral_realtime, .* \(--memory-limit\)"
-        ):
-            engine.open(Listen())
-        engine.room = SimpleNamespace(most=2 * size, claim=claim)
-        with pytest.raises(Busy, match=f"{2 * size} wanted"):
-            engine.open(Listen())
-        assert engine.held == size
-    finally:
-        engine.room = room
-        stream.close()
+    stream = engine.open(Listen())
+    says = r"a live stream takes \d+ MB with voxtral_realtime, .* \(--memory-limit\)"
+    check_refused(engine, lambda: engine.open(Listen()), says)
+    stream.close()
 
 
 @pytest.fixture
@@ -147,32 +130,11 @@ def test_a_recording_claims_its_keys_and_values(bridged: Load, seen: list[int], 
 
 def test_a_recording_without_room_is_refused_with_the_numbers(bridged: Load) -> None:
     engine = bridged("stt/voxtral_realtime")
-    request, room = Transcribe(audio=Audio(talk(2.0), 16000), vad=False), engine.room
-    job = engine.run(request)
-    size = engine.held
-
-    def claim(nbytes: int) -> None:
-        raise Busy(f"{nbytes} wanted")
-
-    try:
-        engine.room = SimpleNamespace(most=size - 1, claim=claim)
-        with pytest.raises(BadRequest, match=r"a recording of 2 s takes \d+ MB with voxtral_realtime, and .* 0 MB"):
-            engine.run(request)
-        engine.room = SimpleNamespace(most=2 * size, claim=claim)
-        with pytest.raises(Busy, match=f"{2 * size} wanted"):
-            engine.run(request)
-        assert engine.held == size
-    finally:
-        engine.room = room
-    next(job)
-    job.close()
-    assert engine.held == 0
+    says = r"a recording of 2 s takes \d+ MB with voxtral_realtime, and .* 0 MB"
+    check_job_refused(engine, Transcribe(audio=Audio(talk(2.0), 16000), vad=False), says)
 
 
 def test_other_families_claim_nothing(bridged: Load) -> None:
     engine = bridged("stt/parakeet")
-    engine.room = SimpleNamespace(most=0, claim=None)
-    try:
-        assert list(engine.run(Transcribe(audio=Audio(talk(1.0), 16000), vad=False))) and engine.held == 0
-    finally:
-        engine.room = Unlimited()
+    request = Transcribe(audio=Audio(talk(1.0), 16000), vad=False)
+    check_no_claim(engine, lambda: engine.run(request))

@@ -16,17 +16,14 @@ import mlx.nn as nn
 import pytest
 from engines.mlx_audio.conftest import Load
 from engines.mlx_audio.test_families import job, noise
-from engines.mlx_audio.test_synthesis_memory import Seen
 from mlx.utils import tree_flatten, tree_map
+from support.claimed_memory import SeenCaches, check_job_refused, check_no_claim, claimed, claimed_and_used
 
-from speechmlx.engines import Claiming
-from speechmlx.engines.lm.footprint import Unlimited
 from speechmlx.engines.mlx_audio.clone import structural_clone
 from speechmlx.engines.mlx_audio.recognition import Recognizer
 from speechmlx.engines.mlx_audio.recognition_memory import HEARD, most_tokens
-from speechmlx.errors import BadRequest, Busy
 from speechmlx.models.bridge import families
-from speechmlx.types import Transcribe, Usage
+from speechmlx.types import Transcribe
 
 NONE = {
     "stt/granite_speech5_ctc",
@@ -50,11 +47,11 @@ SECONDS = 20.0
 
 
 @pytest.fixture
-def seen(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], Seen]:
+def seen(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], SeenCaches]:
     """Watch the caches of an engine's family: objects, and what its modules are given in parameters of that name."""
 
-    def watch(engine: Any) -> Seen:
-        found, kind = Seen(), importlib.import_module("mlx_audio.lm.models.cache").KVCache
+    def watch(engine: Any) -> SeenCaches:
+        found, kind = SeenCaches(), importlib.import_module("mlx_audio.lm.models.cache").KVCache
         monkeypatch.setattr(kind, "update_and_fetch", found.watching(kind.update_and_fetch))
         outer = Outermost(found)
         for module in caching(f"mlx_audio.{engine.checkpoint.part}.models.{engine.checkpoint.family}"):
@@ -76,7 +73,7 @@ def caching(package: str) -> Iterator[type[nn.Module]]:
 class Outermost:
     """Counts the arrays in the caches of those calls that are in no other of them."""
 
-    def __init__(self, found: Seen) -> None:
+    def __init__(self, found: SeenCaches) -> None:
         self._found = found
         self._depth = 0
 
@@ -144,31 +141,18 @@ def heard(engine: Any, seconds: float = SECONDS, **fields: Any) -> Transcribe:
 @pytest.mark.parametrize("kind", [mx.float32, mx.bfloat16], ids=["float32", "bfloat16"])
 @pytest.mark.parametrize("family", ANYWHERE)
 def test_a_claim_holds_what_comes_and_little_more(
-    bridged: Load, seen: Callable[[Any], Seen], family: str, kind: mx.Dtype
+    bridged: Load, seen: Callable[[Any], SeenCaches], family: str, kind: mx.Dtype
 ) -> None:
     engine = endless(bridged(f"stt/{family}"), kind)
-    assert isinstance(engine, Claiming)
-    found = seen(engine)
-    job = engine.run(heard(engine))
-    claimed = engine.held
-    assert found.most == 0 < claimed, "before the first step"
-    assert isinstance(list(job)[-1], Usage)
-    assert engine.held == 0
-    assert found.most <= claimed <= 4 * found.most
+    claimed_and_used(engine, heard(engine), seen(engine))
 
 
 @pytest.mark.parametrize("family", ["fun_asr_nano", "granite_speech", "moss_transcribe_diarize", "qwen3_asr"])
-def test_words_of_the_client_are_counted(bridged: Load, seen: Callable[[Any], Seen], family: str) -> None:
+def test_words_of_the_client_are_counted(bridged: Load, seen: Callable[[Any], SeenCaches], family: str) -> None:
     engine = endless(bridged(f"stt/{family}"))
     found, words = seen(engine), tuple(f"a name with number {place}" for place in range(60))
-    plain = engine.run(heard(engine, 2.0))
-    without = engine.held
-    plain.close()  # type: ignore[attr-defined]
-    del plain
-    job = engine.run(heard(engine, 2.0, hotwords=words))
-    claimed = engine.held
-    assert list(job) and without < claimed
-    assert found.most <= claimed <= 4 * found.most
+    without = claimed(engine, heard(engine, 2.0))
+    assert without < claimed_and_used(engine, heard(engine, 2.0, hotwords=words), found)
 
 
 def test_every_family_claims_or_keeps_none() -> None:
@@ -177,53 +161,22 @@ def test_every_family_claims_or_keeps_none() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(NONE))
-def test_families_without_keys_and_values_claim_nothing(bridged: Load, seen: Callable[[Any], Seen], name: str) -> None:
+def test_families_without_keys_and_values_claim_nothing(
+    bridged: Load, seen: Callable[[Any], SeenCaches], name: str
+) -> None:
     engine = bridged(name)
-    found, room = seen(engine), SimpleNamespace(most=0, claim=None)
-    claims = isinstance(engine, Claiming)
-    if claims:
-        engine.room = room
-    try:
-        work = job(engine, 0)
-        assert (not claims or engine.held == 0) and list(work) and found.most == 0
-    finally:
-        if claims:
-            engine.room = Unlimited()
+    check_no_claim(engine, lambda: job(engine, 0), seen(engine))
 
 
 @pytest.mark.parametrize("family", ANYWHERE)
 def test_what_does_not_fit_is_refused_with_the_numbers(bridged: Load, family: str) -> None:
     engine = bridged(f"stt/{family}")
-    request = heard(engine, 1.5)
-    job = engine.run(request)
-    size = engine.held
-
-    def claim(nbytes: int) -> None:
-        raise Busy(f"{nbytes} wanted")
-
-    try:
-        engine.room = SimpleNamespace(most=size - 1, claim=claim)
-        says = rf"a recording of 2 s takes \d+ MB with {family}, and this model may have \d+ MB \(--memory-limit\)"
-        with pytest.raises(BadRequest, match=says):
-            engine.run(request)
-        engine.room = SimpleNamespace(most=2 * size, claim=claim)
-        with pytest.raises(Busy, match=f"{2 * size} wanted"):
-            engine.run(request)
-        assert engine.held == size
-    finally:
-        engine.room = Unlimited()
-    next(job)
-    assert engine.held == size
-    job.close()
-    assert engine.held == 0, "a cancelled job holds nothing"
+    says = rf"a recording of 2 s takes \d+ MB with {family}, and this model may have \d+ MB \(--memory-limit\)"
+    check_job_refused(engine, heard(engine, 1.5), says)
 
 
 def test_a_part_of_a_long_recording_is_counted_and_not_all_of_it(bridged: Load) -> None:
     engine = bridged("stt/qwen3_asr")
-    sizes = []
-    for seconds in (2.0, 30.0, 300.0):
-        job = engine.run(heard(engine, seconds))
-        sizes.append(engine.held)
-        job.close()
-    assert sizes[0] < sizes[1] == sizes[2]
+    short, long, longer = (claimed(engine, heard(engine, seconds)) for seconds in (2.0, 30.0, 300.0))
+    assert short < long == longer
     assert most_tokens(30.0) == 512

@@ -9,8 +9,9 @@ import pytest
 from support import tiny_talker
 
 from speechmlx.engines import LoadOptions
+from speechmlx.engines.parts.frame_synthesis import MOST_PIECE
 from speechmlx.engines.qwen3_tts import load
-from speechmlx.engines.qwen3_tts.engine import MOST_PIECE, Qwen3Tts
+from speechmlx.engines.qwen3_tts.engine import Qwen3Tts
 from speechmlx.engines.step_size import StepSize
 
 

@@ -12,17 +12,17 @@ import mlx.core as mx
 import numpy as np
 import pytest
 from support import tiny_talker
+from support.claimed_memory import check_frames_claimed
 from support.engine_runs import run, sound, work
 from support.talking import SHORT, TEXT, same, speak, stream
 from support.tiny_qwen3_tts_sizes import recording
 
 from speechmlx.engines import Batched, BatchedStreaming, Claiming, Paced, Seated
 from speechmlx.engines.finite import NotFinite
-from speechmlx.engines.lm.footprint import Unlimited
 from speechmlx.engines.qwen3_tts import text
 from speechmlx.engines.qwen3_tts.engine import Qwen3Tts
 from speechmlx.engines.qwen3_tts.speech_row import CHUNKS
-from speechmlx.errors import BadRequest, Busy, Unsupported
+from speechmlx.errors import BadRequest, Unsupported
 from speechmlx.types import (
     Audio,
     Chunk,
@@ -78,7 +78,7 @@ def test_the_first_sound_comes_with_the_first_frame(custom: Qwen3Tts) -> None:
     states = [custom.begin(speak()) for _ in range(3)]
     first = custom.step(states)
     assert [[type(event) for event in events] for events in first] == [[Chunk]] * 3
-    assert [state.frames for state in states] == [1] * 3
+    assert [state.tokens_out for state in states] == [1] * 3
     for state in states:
         custom.end(state)
 
@@ -115,7 +115,7 @@ def test_one_joins_and_one_leaves_in_the_middle(custom: Qwen3Tts) -> None:
 def test_a_cancel_frees_all(base: Qwen3Tts) -> None:
     base.forget_voices()
     states = [base.begin(speak(voice=CLONED)), base.begin(speak(voice=UNTOLD))]
-    while not all(state.frames for state in states):
+    while not all(state.tokens_out for state in states):
         base.step(states)
     assert base.held > 0
     gone = [weakref.ref(state) for state in states] + [weakref.ref(state.row) for state in states if state.row]
@@ -171,14 +171,14 @@ def test_a_recording_is_heard_once(base: Qwen3Tts) -> None:
     base.forget_voices()
     state = base.begin(speak(voice=CLONED))
     steps = 0
-    while not state.frames:
+    while not state.tokens_out:
         base.step([state])
         steps += 1
     base.end(state)
     assert steps > 1
     again = base.begin(speak("Other words.", voice=replace(CLONED, text="Other text.")))
     base.step([again])
-    assert again.frames == 1
+    assert again.tokens_out == 1
     base.end(again)
     kept: Any = base._shelf._kept._values
     assert list(kept) == [(CLONED.id, True)]
@@ -250,7 +250,7 @@ def test_an_error_of_one_is_not_that_of_another(base: Qwen3Tts) -> None:
             found += events if state is bad else []
     assert [type(event) for event in found] == [NotFinite]
     assert good.finished
-    assert good.frames
+    assert good.tokens_out
     base.end(good)
     base.end(bad)
 
@@ -266,34 +266,8 @@ def test_what_is_no_number_is_an_error(make: Callable[..., Qwen3Tts]) -> None:
     engine.end(state)
 
 
-class Small(Unlimited):
-    """Room for so many bytes."""
-
-    def __init__(self, nbytes: int, free: int) -> None:
-        self.most = self.reachable = nbytes
-        self.free = free
-
-    def claim(self, nbytes: int) -> None:
-        if nbytes > self.free:
-            raise Busy("full")
-
-
 def test_memory_is_claimed_before_it_is_used(make: Callable[..., Qwen3Tts]) -> None:
-    engine = make("custom_voice")
-    state = engine.begin(speak())
-    needs = engine.held
-    for _ in range(3):
-        engine.step([state])
-        assert engine.loop.memory.nbytes <= needs
-    engine.room = Small(needs * 3, needs)
-    with pytest.raises(Busy):
-        engine.begin(speak())
-    engine.end(state)
-    engine.end(engine.begin(speak()))
-    engine.room = Small(needs // 2, needs)
-    with pytest.raises(BadRequest, match=r"the text needs \d+ MB beside the model"):
-        engine.begin(speak())
-    assert engine.held == 0
+    check_frames_claimed(make("custom_voice"), speak())
 
 
 def test_bytes_are_counted(base: Qwen3Tts, custom: Qwen3Tts) -> None:

@@ -127,11 +127,11 @@ def test_a_text_longer_than_the_recording_begins_before_it_is_complete(fresh: Qw
     words = "a word " * (frames + 4)
     fresh.feed(state, FeedText(words[:8]))
     fresh.step([state])
-    assert not state.busy and not state.frames, "the text beside the recording is not written yet"
+    assert not state.busy and not state.tokens_out, "the text beside the recording is not written yet"
     fresh.feed(state, FeedText(words[8:]))
     for _ in range(4):
         fresh.step([state])
-    assert state.frames > 0 and not state.complete
+    assert state.tokens_out > 0 and not state.complete
     fresh.end(state)
 
 
@@ -143,7 +143,7 @@ def test_a_short_sentence_does_not_wait_for_the_next(fresh: Qwen3Tts) -> None:
     fresh.feed(state, FeedText("Hi. S"))
     for _ in range(4):
         fresh.step([state])
-    assert state.frames > 0
+    assert state.tokens_out > 0
     fresh.end(state)
 
 

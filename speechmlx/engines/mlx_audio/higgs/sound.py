@@ -50,14 +50,10 @@ class HiggsSound:
     """As they were drawn: each codebook is one frame behind the one before."""
     is_over: bool = False
     """No more frames come."""
-    _launched: Launched | None = None
-    """The samples of a chunk and of the frames around it, on their way."""
-    _kept: slice = field(default_factory=lambda: slice(0))
-    """Which of them are the chunk."""
     _place: tuple[int, int | None] = 0, None
-    """The first sample of that chunk, and how many the sentence has; None: more than are known."""
+    """The first sample of the chunk launched last, and how many the sentence has; None: more than are known."""
     _heard: int = 0
-    """Frames that are sound."""
+    """Frames that are sound, or on their way to it."""
     _chunks: int = 0
 
     @property
@@ -78,42 +74,29 @@ class HiggsSound:
         return whole >= self._heard + self._size + behind and whole * hop > self.fades.rise
 
     @property
-    def is_heard(self) -> bool:
-        """Whether all of it is sound."""
-        return self.is_over and self._heard >= self._whole and not self.is_launched
+    def is_launched(self) -> bool:
+        """Whether all of it is sound, or on its way to it."""
+        return self.is_over and self._heard >= self._whole
 
     @property
     def _size(self) -> int:
         return CHUNKS[min(self._chunks, len(CHUNKS) - 1)]
 
-    @property
-    def is_launched(self) -> bool:
-        """Whether a chunk is on its way."""
-        return self._launched is not None
-
-    def launch(self) -> None:
-        """Begin to compute the next chunk. There must be one that is due."""
+    def launch(self) -> tuple[Launched, slice]:
+        """Begin to compute the next chunk, which is due: samples of it and of frames around it, and which it is."""
         start, stop = self._heard, min(self._heard + self._size, self._whole)
         before, behind = max(0, start - AROUND), min(self._whole, stop + AROUND)
         decoded = self.codec.decode(mx.array(self._codes(before, behind))).astype(mx.float32)
         mx.async_eval(decoded)
-        self._launched = Launched(decoded)
         hop = self.codec.config.acoustic_hop
-        self._kept = slice((start - before) * hop, (stop - before) * hop)
         self._place = start * hop, self._whole * hop if self.is_over else None
         self._heard, self._chunks = stop, self._chunks + 1
+        return Launched(decoded), slice((start - before) * hop, (stop - before) * hop)
 
-    def settle(self) -> None:
-        """Wait for the chunk that was launched, if there is one."""
-        if self._launched is not None:
-            self._launched.wait()
-
-    def read(self) -> Samples:
-        """The chunk that was launched, float32 [n]. Waits for it."""
-        assert self._launched is not None
-        samples: Samples = self._launched.numbers[self._kept].copy()
+    def faded(self, samples: Samples) -> Samples:
+        """The chunk launched last [n], with what there is of the fades in it."""
+        samples = samples.copy()
         self.fades.apply(samples, *self._place)
-        self._launched = None
         return samples
 
     def _codes(self, start: int, stop: int) -> NDArray[np.int32]:

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
 import mlx.core as mx
-import numpy as np
 
-from speechmlx.audio.pcm import to_pcm16
 from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.mlx_audio.higgs.frames import HiggsDrawing, HiggsRow
 from speechmlx.engines.mlx_audio.higgs.sound import Fades, HiggsSound
 from speechmlx.engines.parts.batch_places import DrawnFrame
+from speechmlx.engines.parts.frame_speech import PiecewiseSpeech
 from speechmlx.reading.pauses import parts
 from speechmlx.reading.sentences import clauses, sentences
-from speechmlx.reading.sentences import finished as whole_sentences
-from speechmlx.types import Chunk, Event, Usage
-
-if TYPE_CHECKING:
-    from speechmlx.types import Samples
+from speechmlx.types import Chunk
 
 MOST = 400
 """Bytes of UTF-8 that are said at once: a token has one at least."""
@@ -34,7 +27,6 @@ class HiggsWishes:
     """What a request asks for."""
 
     drawing: HiggsDrawing
-    seed: int
     frames: int | None
     """Of a sentence, at most; None: by its length."""
     fades: Fades
@@ -47,104 +39,61 @@ class HiggsWishes:
 
 
 @dataclass(eq=False)
-class HiggsSpeaking:
-    """A request inside the batch. It says one sentence at a time."""
+class HiggsSpeaking(PiecewiseSpeech[HiggsRow, HiggsSound]):
+    """A request inside the batch. It says one sentence at a time, each with a `sound` of its own."""
 
     wishes: HiggsWishes
-    rate: int
-    """Hz of its sound."""
-    hearing: Iterator[Any] | None
-    """Hears the recording that is imitated; what it found is in `heard`."""
-    heard: list[mx.array]
-    """The codes of that recording [n, codebooks], as they would have been drawn; none: no voice is imitated."""
-    longest: int = 0
-    """Positions that its sequence may come to."""
-    finished: bool = False
-    is_ended: bool = False
-    """No more text comes."""
-    row: HiggsRow | None = None
-    unread: mx.array | None = None
-    """Of the prompt [n, hidden]."""
+    heard: list[mx.array] = field(default_factory=list)
+    """The codes of the recording that is imitated [n, codebooks], as they would have been drawn; [] without one."""
     limit: int = 0
     """Frames of this sentence, at most."""
-    sound: HiggsSound | None = None
-    """Of this sentence."""
-    waited: int = 0
-    """Steps for which a chunk could have been computed."""
-    samples: int = 0
-    tokens_in: int = 0
-    tokens_out: int = 0
-    cut_off: bool = False
-    _rest: str = ""
-    _coming: deque[str | float] = field(default_factory=deque)
-    """Sentences, and seconds of silence."""
-
-    def __post_init__(self) -> None:
-        self._random = np.random.Generator(np.random.PCG64(self.wishes.seed))
-
-    def feed(self, text: str) -> None:
-        """More of the text; each sentence is said once it is complete. Raises BadRequest for a pause too long."""
-        found, self._rest = whole_sentences(self._rest + text)
-        for sentence in found:
-            self._coming.extend(_pieces(sentence))
 
     def end(self, text: str = "") -> None:
-        """The rest of the text; no more comes. Raises BadRequest for a pause too long."""
         for sentence in sentences(self._rest + text):
-            self._coming.extend(_pieces(sentence))
+            self._coming.extend(self.cut(sentence))
         self._rest, self.is_ended = "", True
 
-    @property
-    def coming(self) -> tuple[str, ...]:
-        """The sentences that are not begun."""
-        return tuple(one for one in self._coming if isinstance(one, str))
+    def cut(self, text: str) -> Iterator[str | float]:
+        for part in parts(text):
+            if part.seconds:
+                yield part.seconds
+            for piece in clauses(part.text, MOST, lambda text: len(text.encode())):
+                if any(letter.isalnum() for letter in piece):
+                    yield piece.strip()
 
-    @property
-    def busy(self) -> bool:
-        """Whether there is something to do on the text so far."""
-        return not self.finished and bool(self.hearing or self._coming or self.sound or self.is_ended)
-
-    def next_piece(self) -> str | float | None:
-        """The next sentence, or seconds of silence; None: the last one is not over, or there is none yet."""
-        return None if self.hearing or self.sound or not self._coming else self._coming.popleft()
+    def hear(self, codes: mx.array) -> None:
+        self.heard = [codes]
 
     def new_row(self) -> HiggsRow:
         """A sequence for all of its sentences."""
-        self.row = HiggsRow(self.wishes.drawing, random=self._random)
+        self.row = HiggsRow(self.wishes.drawing, random=self.random)
         return self.row
 
     @property
+    def is_quiet(self) -> bool:
+        return not (self.hearing or self.decoding) and (self.sound is None or self.sound.is_launched)
+
+    @property
     def can_speak(self) -> bool:
-        """Whether the frames of a sentence are drawn."""
         return self.sound is not None and not self.sound.is_over and self.unread is None
 
     @property
-    def _ahead(self) -> int:
-        """Frames that are on their way."""
-        return len(self.row.ahead) if self.row else 0
-
-    @property
     def goes_on(self) -> bool:
-        """Whether the sentence may have another frame behind those that are on their way."""
-        return self.sound is not None and len(self.sound.frames) + self._ahead < self.limit
+        return self.sound is not None and len(self.sound.frames) + self.ahead < self.limit
 
     @property
     def at_once(self) -> bool:
-        """Whether another frame makes up the first chunk of sound, which is waited for."""
-        return not self.samples and self.sound is not None and self.sound.is_due_with(self._ahead + 1)
+        return self.is_early and self.sound is not None and self.sound.is_due_with(self.ahead + 1)
 
     @property
     def due(self) -> bool:
-        """Whether a chunk of sound may be computed."""
         return self.sound is not None and self.sound.due
 
-    def settle(self) -> None:
-        """Wait for sound on its way: a piece of a prompt is timed next."""
-        if self.sound is not None:
-            self.sound.settle()
+    @property
+    def is_early(self) -> bool:
+        return not self.samples
 
     def take(self, frame: DrawnFrame) -> bool:
-        """Take a frame. Returns whether it is the last one of its sentence."""
         assert self.sound is not None
         self.sound.frames.append(frame.codes)
         self.tokens_out += 1
@@ -153,36 +102,8 @@ class HiggsSpeaking:
             self.cut_off = self.cut_off or not frame.ends
         return self.sound.is_over
 
-    def spoken(self, samples: Samples) -> Chunk | NotFinite:
-        """Samples [n] as an event; the request ends where these are no numbers."""
-        self.waited = 0
-        if not np.isfinite(samples).all():
-            self.finished = True
-            return NotFinite("the codec's decoder")
-        self.samples += len(samples)
-        return Chunk(to_pcm16(samples), self.rate)
-
-    def closing(self) -> list[Event]:
-        """What follows the last sound of a sentence: nothing, or at the end of the text the usage."""
-        if self.sound is not None and self.sound.is_heard:
-            self.sound = None
-        if not self.is_ended or self._coming or self.hearing or self.sound:
-            return []
-        self.finished = True
-        events: list[Event] = []
-        if not self.samples:
-            silence = Chunk.silence(self.rate)
-            self.samples = len(silence.pcm16) // 2
-            events.append(silence)
-        audio = self.samples / self.rate
-        usage = Usage(audio_out=audio, tokens_in=self.tokens_in, tokens_out=self.tokens_out, cut_off=self.cut_off)
-        return [*events, usage]
-
-
-def _pieces(sentence: str) -> Iterator[str | float]:
-    for part in parts(sentence):
-        if part.seconds:
-            yield part.seconds
-        for piece in clauses(part.text, MOST, lambda text: len(text.encode())):
-            if any(letter.isalnum() for letter in piece):
-                yield piece.strip()
+    def sounds(self) -> Chunk | NotFinite:
+        assert self.decoding is not None
+        assert self.sound is not None
+        (launched, place), self.decoding = self.decoding, None
+        return self.as_event(self.sound.faded(launched.numbers[place]))
