@@ -130,7 +130,7 @@ def test_the_recording_client(live: Server, stock: Any, tmp_path: Path, monkeypa
         "127.0.0.1", door(live), lang="en", model="whisper-1", use_vad=False, mute_audio_playback=True,
         log_transcription=False, enable_translation=True, target_language="de",
     )  # fmt: skip
-    client.client.disconnect_if_no_response_for = 1
+    client.client.disconnect_if_no_response_for = 3
     assert client("recording.wav") == SAID
     subtitles = [line for line in Path("output.srt").read_text().splitlines() if line and not re.match(r"[\d:]", line)]
     assert [line.strip() for line in subtitles] == [words(1.2), words(0.7)]
