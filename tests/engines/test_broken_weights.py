@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,10 @@ def say_in_a_voice(engine: Any) -> None:
     list(engine.run(Speak(text="Hi.", voice=ReferenceVoice(LOUD, "Hello there.", "one"), options={"steps": 1})))
 
 
+def ask_a_voice(engine: Any) -> None:
+    run(engine, replace(QUESTION, voice=ReferenceVoice(LOUD, "", "one")))
+
+
 def whole(engine: Any) -> Any:
     return engine
 
@@ -114,8 +119,10 @@ def whole(engine: Any) -> Any:
 CASES: dict[str, tuple[str, Callable[[Any], Any], Callable[[Any], Any], str]] = {
     "moshi": ("moshi", whole, answer, "the network"),
     "moshi's network": ("moshi", lambda engine: engine._step.network, conversed, "the network"),
-    "moshi's codec": ("moshi", lambda engine: engine._step.codec, conversed, "the codec"),
+    "moshi's encoder": ("moshi", lambda engine: engine._step.codec.encoder, conversed, "the codec's encoder"),
+    "moshi's decoder": ("moshi", lambda engine: engine._step.codec.decoder, conversed, "the codec's decoder"),
     "personaplex": ("personaplex", lambda engine: engine._step.network, answer, "the reading of a prompt"),
+    "personaplex's encoder": ("personaplex", lambda engine: engine._step.codec, ask_a_voice, "the codec's encoder"),
     "personaplex live": ("personaplex", lambda engine: engine._step.network, conversed, "the reading of a prompt"),
     "cosyvoice1": ("cosyvoice1", whole, imitate, "the speech tokens of a recording"),
     "cosyvoice1-sft": ("cosyvoice1-sft", whole, speak, "the logits of the next speech token"),

@@ -12,9 +12,9 @@ from support import tiny_moshi
 from support.tiny_moshi import CODEC, DATA
 
 from speechmlx.engines.parts import mimi
-from speechmlx.engines.parts.mimi import Mimi, MimiSizes, StackedRows
+from speechmlx.engines.parts.mimi import NO_CODE, Mimi, MimiSizes, StackedRows
 
-FRAMES = 50
+FRAMES, CODES = 50, 8
 
 
 def noise(frames: int) -> Any:
@@ -80,6 +80,34 @@ def test_rows_of_the_codec_that_join_and_leave_are_as_alone(codec: Mimi) -> None
             at[name] += 1
     for place, name in enumerate("abc"):
         assert together[name] == through(sounds[place, : at[name]])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_sound_that_is_no_number_has_no_codes(codec: Mimi, value: float) -> None:
+    """Not those of the first entries. The row beside it has its own."""
+    sounds = noise(2)
+    sounds[1, 7] = value
+    found, _ = codec.encode(mx.array(sounds), codec.encoding(2))
+    alone, _ = codec.encode(mx.array(sounds[:1]), codec.encoding(1))
+    assert np.array(found).tolist() == [*np.array(alone).tolist(), [NO_CODE] * CODES]
+
+
+@pytest.mark.parametrize("part", ["first", "rest", "first entries", "entries", "last entries"])
+def test_weights_that_are_no_numbers_give_no_codes(codec: Mimi, part: str) -> None:
+    first, rest = codec.quantizer.first, codec.quantizer.rest
+    weights = {
+        "first": first.input_proj.weight,
+        "rest": rest.input_proj.weight,
+        "first entries": first.entries[0],
+        "entries": rest.entries[0],
+        "last entries": rest.entries[-1],
+    }
+    weight = weights[part]
+    kept = np.array(weight)
+    weight[:] = mx.nan
+    codes = np.array(codec.encode(mx.array(noise(1)), codec.encoding(1))[0])
+    weight[:] = mx.array(kept)
+    assert codes.tolist() == [[NO_CODE] * CODES]
 
 
 def test_the_codec_keeps_the_same_bytes_however_long_it_runs(codec: Mimi) -> None:

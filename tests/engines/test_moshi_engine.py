@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from support import heap, tiny_moshi
 from support.engine_runs import pcm, run
+from support.moshi_runs import RATE, SIZE, assert_same, question, sound
 from support.plain_mlx import plain_mlx
 
 from speechmlx.engines import Batched, BatchedStreaming, Claiming, LoadOptions, Paced, Seated, moshi
@@ -36,12 +37,6 @@ from speechmlx.types import (
     TextDelta,
     Usage,
 )
-
-RATE, SIZE = 24000, 1920
-
-
-def sound(seed: int, frames: float) -> Any:
-    return 0.3 * np.random.RandomState(seed).standard_normal(int(frames * SIZE)).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -67,10 +62,6 @@ def same_draws() -> Iterator[None]:
         yield
 
 
-def question(seed: int = 1, frames: float = 3.5, **settings: Any) -> Respond:
-    return Respond(audio=Audio(sound(seed, frames), RATE), max_steps=settings.pop("max_steps", 8), **settings)
-
-
 def test_it_is_what_the_worker_asks_for(engine: MoshiEngine) -> None:
     assert all(isinstance(engine, one) for one in (Batched, BatchedStreaming, Seated, Claiming, Paced))
 
@@ -85,18 +76,6 @@ def test_an_answer_has_the_frames_asked_for(engine: MoshiEngine) -> None:
     assert usage.audio_out == pytest.approx(len(chunks) * 0.08)
     assert usage.tokens_out == sum(isinstance(event, TextDelta) for event in events) > 0
     assert 8 <= len(chunks) <= 8 + 3, "speech that the question's end interrupts belongs to the answer"
-
-
-def texts(events: list[Event]) -> list[Event]:
-    return [event for event in events if isinstance(event, TextDelta)]
-
-
-def assert_same(some: list[list[Event]], others: list[list[Event]]) -> None:
-    """The same texts, and sounds that differ by a step of 16 bits at most: products of several rows round otherwise."""
-    for one, other in zip(some, others, strict=True):
-        assert texts(one) == texts(other)
-        sounds = [np.frombuffer(pcm(events), "<i2").astype(int) for events in (one, other)]
-        assert len(sounds[0]) == len(sounds[1]) and np.abs(sounds[0] - sounds[1]).max() <= 1
 
 
 ASKED = (question(1), question(2, 6, max_steps=5), question(3, 2, instructions="you are a teacher"))

@@ -44,7 +44,7 @@ def test_roles_and_pieces_are_those_of_the_tokenizer(tmp_path: Path) -> None:
     assert b"\xc3" in [tokenizer.piece(token) for token in range(tokenizer.count)]
 
 
-@pytest.mark.parametrize("damage", ["tokenizer", "sizes", "voice", "name"])
+@pytest.mark.parametrize("damage", ["tokenizer", "sizes", "voice", "numbers", "name"])
 def test_a_folder_that_is_not_whole_is_told(
     tmp_path: Path, loaded: Callable[..., Any], cold: LoadOptions, damage: str
 ) -> None:
@@ -56,6 +56,9 @@ def test_a_folder_that_is_not_whole_is_told(
         (folder / "config.json").write_text(config.replace('"layers": 3', '"layers": 4'))
     elif damage == "voice":
         save_tensors(folder / "voices/x.safetensors", {"embeddings": np.zeros((3, 9), np.float32)})
+    elif damage == "numbers":
+        voice = {"embeddings": np.full((3, 64), np.nan, np.float32), "cache": np.zeros((1, 17, 4), np.int32)}
+        save_tensors(folder / "voices/x.safetensors", voice)
     else:
         save_tensors(folder / "more.safetensors", {"strange": np.zeros(3, np.float32)})
     with pytest.raises(ModelUnavailable):

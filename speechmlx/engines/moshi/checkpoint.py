@@ -17,7 +17,7 @@ from speechmlx.engines.moshi.prompt import MoshiVoice
 from speechmlx.engines.moshi.sizes import STREAMS, MoshiSizes
 from speechmlx.engines.parts import mimi
 from speechmlx.engines.parts.mimi import Mimi, MimiSizes
-from speechmlx.engines.weights import check_header, read_weights, settle
+from speechmlx.engines.weights import check_header, evaluate_finite, read_weights, settle
 from speechmlx.errors import ModelUnavailable
 from speechmlx.types import Progress
 
@@ -103,7 +103,7 @@ def _fill(model: nn.Module, weights: Weights, folder: Path) -> None:
 
 
 def read_voices(folder: Path, sizes: MoshiSizes, dtype: mx.Dtype) -> dict[str, MoshiVoice]:
-    """The voices of a folder by name. Raises ModelUnavailable for one of another model."""
+    """The voices of a folder by name. Raises ModelUnavailable for one of another model or of no numbers."""
     voices = dict[str, MoshiVoice]()
     for path in sorted(folder.glob("voices/*.safetensors")):
         check_header(path)
@@ -112,6 +112,6 @@ def read_voices(folder: Path, sizes: MoshiSizes, dtype: mx.Dtype) -> dict[str, M
         if inputs is None or ring is None or inputs.shape[-1] != sizes.dim or ring.shape[-2:-1] != (STREAMS,):
             raise ModelUnavailable(f"the voice {path.name} of the model folder {folder.name!r} is not this model's")
         inputs = inputs.reshape(-1, sizes.dim).astype(dtype)
-        mx.eval(inputs)
+        evaluate_finite({f"voices/{path.name}": inputs})
         voices[path.stem] = MoshiVoice(inputs, np.array(ring).astype(np.int32).reshape(STREAMS, -1))
     return voices

@@ -17,7 +17,7 @@ from speechmlx.engines import Room
 from speechmlx.engines.finite import NotFinite, finite
 from speechmlx.engines.lm.footprint import Unlimited
 from speechmlx.engines.moshi.conversation import AskedMoshi, LiveMoshi, MoshiBeginning, MoshiConversation
-from speechmlx.engines.moshi.frame import NOT_FINITE, MoshiFrames
+from speechmlx.engines.moshi.frame import STAGES, MoshiFrames
 from speechmlx.engines.moshi.loudness import brought_to, loudness
 from speechmlx.engines.moshi.prompt import MoshiPrompt, MoshiPromptPace, MoshiPromptStates, MoshiVoice, read_prompt
 from speechmlx.engines.moshi.ring import STEP
@@ -221,9 +221,9 @@ class MoshiEngine:
                 return
             except StopIteration as done:
                 found = done.value
-            if not found.is_finite():
+            except NotFinite as error:
                 state.finished = True
-                happened[id(state)].append(NotFinite("the reading of a prompt"))
+                happened[id(state)].append(error)
                 return
             self._prompts.keep(state.key, found)
         state.read(found)
@@ -259,9 +259,9 @@ class MoshiEngine:
 def _told(state: MoshiConversation, frame: Samples | None, token: int) -> list[Event | Exception]:
     """The events of a conversation's frame; an error where it holds no finite numbers."""
     try:
-        if token == NOT_FINITE:
-            raise NotFinite("the network")
-        return [*state.told(None if frame is None else finite(frame, "the codec"), token)]
+        if token in STAGES:
+            raise NotFinite(STAGES[token])
+        return [*state.told(None if frame is None else finite(frame, "the codec's decoder"), token)]
     except NotFinite as error:
         state.finished = True
         return [error]

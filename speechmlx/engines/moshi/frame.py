@@ -16,10 +16,12 @@ import numpy as np
 from speechmlx.engines.moshi.network import MoshiNetwork
 from speechmlx.engines.moshi.ring import MoshiRing
 from speechmlx.engines.moshi.sizes import DELAYS, STREAMS, VOICED
-from speechmlx.engines.parts.mimi import Mimi
+from speechmlx.engines.parts.mimi import NO_CODE, Mimi
 
-NOT_FINITE = -1
-"""In the place of a text token whose frame holds no finite numbers."""
+NOT_FINITE, NOT_HEARD = -1, -2
+"""In the place of a text token whose frame holds no finite numbers, or hears a sound without codes."""
+STAGES = {NOT_FINITE: "the network", NOT_HEARD: "the codec's encoder"}
+"""Where they come from."""
 COLUMNS = 3
 IS_LATE = np.array(DELAYS) > 0
 """Whether a stream has a delay [STREAMS]."""
@@ -49,9 +51,10 @@ class MoshiFrames:
         compiled: Callable[[Any], Any] = mx.compile if device == "gpu" else _as_it_is
         self._listen, self._predict, self._sound = map(compiled, (self._listened, self._predicted, codec.decode))
         cells = np.zeros((STREAMS, COLUMNS), bool)
-        first = 1 if network.sizes.hears_ahead else 0
+        self._heard = 1 if network.sizes.hears_ahead else 0
+        """The column of the person's first code in a frame."""
         for stream in range(1 + VOICED, STREAMS):
-            cells[stream, first + DELAYS[stream]] = True
+            cells[stream, self._heard + DELAYS[stream]] = True
         self._person = mx.array(cells)
         """Which cells of the window a frame of the person goes to."""
 
@@ -109,7 +112,8 @@ class MoshiFrames:
         found = mx.concatenate([text[:, None], codes, now[:, depth + 1 :]], axis=1)
         now = mx.where(is_forced, now, found)
         frame = mx.where(mx.array(IS_LATE), now, tokens[:, :, 0])
-        said = mx.where(mx.all(mx.isfinite(hidden), axis=(1, 2)), frame[:, 0], NOT_FINITE)
+        said = mx.where(mx.all(mx.abs(hidden) < mx.inf, axis=(1, 2)), frame[:, 0], NOT_FINITE)
+        said = mx.where(tokens[:, 1 + VOICED, self._heard] == NO_CODE, NOT_HEARD, said)
         tokens = mx.stack([now, tokens[:, :, 2], mx.zeros_like(now)], axis=2)
         forced = mx.stack([is_forced, forced[:, :, 2], mx.zeros_like(is_forced)], axis=2)
         return frame[:, 1 : VOICED + 1], said, tokens, forced, key

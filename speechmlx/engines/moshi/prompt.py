@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speechmlx.engines import LONG_AIM
-from speechmlx.engines.moshi.frame import COLUMNS, IS_LATE
+from speechmlx.engines.finite import NotFinite
+from speechmlx.engines.moshi.frame import COLUMNS, IS_LATE, NOT_HEARD, STAGES
 from speechmlx.engines.moshi.network import MoshiNetwork
 from speechmlx.engines.moshi.ring import MoshiRing
 from speechmlx.engines.moshi.sizes import STREAMS, VOICED, MoshiSizes
-from speechmlx.engines.parts.mimi import Mimi
+from speechmlx.engines.parts.mimi import NO_CODE, Mimi
 from speechmlx.engines.step_size import StepSize
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ class MoshiPromptPace:
 def read_prompt(
     network: MoshiNetwork, codec: Mimi, prompt: MoshiPrompt, pace: MoshiPromptPace
 ) -> Generator[None, None, MoshiPromptState]:
-    """Read a prompt in bounded steps. Returns the state after it."""
+    """Read a prompt in bounded steps. Returns the state after it. Raises NotFinite."""
     ring = MoshiRing(network.sizes.layers, network.sizes.context)
     frames, before = list[Sequence[int]](), _beginning(network.sizes)
     if prompt.voice is not None:
@@ -161,7 +162,10 @@ def read_prompt(
     inputs, tokens, forced = columns(np.array(frames, np.int32).reshape(-1, STREAMS), before)
     if len(inputs):
         yield from _read(network, mx.array(inputs), ring, pace)
-    return MoshiPromptState(ring, mx.array(tokens.T), mx.array(forced.T))
+    state = MoshiPromptState(ring, mx.array(tokens.T), mx.array(forced.T))
+    if not state.is_finite():
+        raise NotFinite("the reading of a prompt")
+    return state
 
 
 def _beginning(sizes: MoshiSizes) -> Tokens:
@@ -201,7 +205,7 @@ def _read(
 
 
 def _encoded(codec: Mimi, recording: Samples, pace: MoshiPromptPace) -> Generator[None, None, Tokens]:
-    """The codes of a recording [frames, VOICED]; its last frame is filled up with silence."""
+    """The codes of a recording [frames, VOICED]; its last frame is filled up with silence. Raises NotFinite."""
     size = codec.sizes.frame
     padded = np.pad(recording, (0, -len(recording) % size)).reshape(-1, 1, size)
     state, found, first = codec.encoding(1), list[mx.array](), 0
@@ -214,4 +218,7 @@ def _encoded(codec: Mimi, recording: Samples, pace: MoshiPromptPace) -> Generato
                 found.append(codes)
         first += len(some)
         yield
-    return np.array(mx.concatenate(found)).reshape(-1, VOICED)
+    heard = np.array(mx.concatenate(found)).reshape(-1, VOICED)
+    if (heard == NO_CODE).any():
+        raise NotFinite(STAGES[NOT_HEARD])
+    return heard

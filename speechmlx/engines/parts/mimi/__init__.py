@@ -2,7 +2,8 @@
 
 from speechmlx.engines.parts.mimi.codec import FRAME, RATE, Mimi
 from speechmlx.engines.parts.mimi.names import own_weights
+from speechmlx.engines.parts.mimi.quantizer import NO_CODE
 from speechmlx.engines.parts.mimi.rows import StackedRows
 from speechmlx.engines.parts.mimi.sizes import MimiSizes
 
-__all__ = ["FRAME", "RATE", "Mimi", "MimiSizes", "StackedRows", "own_weights"]
+__all__ = ["FRAME", "NO_CODE", "RATE", "Mimi", "MimiSizes", "StackedRows", "own_weights"]

@@ -83,7 +83,10 @@ class Mimi(nn.Module):
         return _empty(rows, (self.upsample, self.decoder_transformer, self.decoder))
 
     def encode(self, samples: mx.array, state: CodecState) -> tuple[mx.array, CodecState]:
-        """The next frame of each row, float32 [b, frame] at 24 kHz → codes, int32 [b, codes], and the state after."""
+        """The next frame of each row, float32 [b, frame] at 24 kHz → codes, int32 [b, codes], and the state after.
+
+        All codes of a frame are NO_CODE where what they are made of are no finite numbers.
+        """
         steps, past = state[0], Past(state[1:])
         x = self.encoder(samples[:, :, None], past)
         count = x.shape[1]

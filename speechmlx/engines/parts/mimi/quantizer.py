@@ -7,6 +7,9 @@ import mlx.nn as nn
 
 from speechmlx.engines.parts.mimi.sizes import MimiSizes
 
+NO_CODE = -1
+"""In the place of all codes of a step that would be those of values that are no finite numbers."""
+
 
 class MimiResidualCodes(nn.Module):
     """Codebooks one after the other, with a projection before and after them."""
@@ -18,15 +21,18 @@ class MimiResidualCodes(nn.Module):
         self.entries = [mx.zeros((sizes.code_count, sizes.code_dim)) for _ in range(count)]
         """Of each codebook [entries, code_dim]."""
 
-    def encode(self, x: mx.array) -> list[mx.array]:
-        """[b, n, dim] → codes of each codebook, int32 [b, n]."""
+    def encode(self, x: mx.array) -> tuple[list[mx.array], mx.array]:
+        """[b, n, dim] → codes of each codebook, int32 [b, n], and how near the last one's entries are [b, n, entries].
+
+        No number before is a number there: the nearest of NaN is an entry, too.
+        """
         left, codes = self.input_proj(x), list[mx.array]()
         for entries in self.entries:
             # |x - e|² without |x|², which is the same for all entries
             nearness = left @ entries.T - 0.5 * mx.sum(entries * entries, axis=1)
             codes.append(mx.argmax(nearness, axis=-1).astype(mx.int32))
             left = left - entries[codes[-1]]
-        return codes
+        return codes, nearness
 
     def decode(self, codes: mx.array) -> mx.array:
         """codes [b, n, codebooks] → [b, n, dim]"""
@@ -46,8 +52,10 @@ class MimiCodes(nn.Module):
         self.rest = MimiResidualCodes(sizes, sizes.codes - 1)
 
     def encode(self, x: mx.array) -> mx.array:
-        """[b, n, dim] → codes, int32 [b, n, codes]"""
-        return mx.stack([*self.first.encode(x), *self.rest.encode(x)], axis=2)
+        """[b, n, dim] → codes, int32 [b, n, codes]; NO_CODE for each of a step that is no finite numbers."""
+        (first, nearness), (rest, last) = self.first.encode(x), self.rest.encode(x)
+        is_finite = mx.all(mx.abs(nearness + last) < mx.inf, axis=2, keepdims=True)
+        return mx.where(is_finite, mx.stack([*first, *rest], axis=2), NO_CODE)
 
     def decode(self, codes: mx.array) -> mx.array:
         """codes [b, n, codes] → [b, n, dim]"""
