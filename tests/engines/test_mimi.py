@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,6 +46,21 @@ def test_codec_encodes_as_the_reference(codec: Mimi, reference: dict[str, Any]) 
         one, state = codec.encode(mx.array(frame[None]), state)
         found.append(np.array(one[0]))
     assert np.array_equal(found, reference["codes"])
+
+
+def test_codes_are_those_of_squares_that_are_computed_anew(codec: Mimi) -> None:
+    """Bit for bit; but a frame computes none."""
+    x = mx.array(np.random.RandomState(3).standard_normal((2, 40, CODEC["dim"])).astype(np.float32))
+    for part in (codec.quantizer.first, codec.quantizer.rest):
+        left, (codes, nearness) = part.input_proj(x), part.encode(x)
+        graph = io.StringIO()
+        mx.export_to_dot(graph, *codes, nearness)
+        assert "ArgReduce" in graph.getvalue() and "Sum" not in graph.getvalue()
+        for entries, found in zip(part.entries, codes, strict=True):
+            expected = left @ entries.T - 0.5 * mx.sum(entries * entries, axis=1)
+            assert np.array_equal(found, mx.argmax(expected, axis=-1))
+            left = left - entries[found]
+        assert np.array_equal(nearness, expected)
 
 
 def test_codec_decodes_as_the_reference(codec: Mimi, reference: dict[str, Any]) -> None:

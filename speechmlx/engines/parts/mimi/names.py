@@ -28,7 +28,7 @@ LEAST_USE = 1e-5
 
 
 def own_weights(weights: Mapping[str, mx.array], sizes: MimiSizes) -> dict[str, mx.array]:
-    """Weights by PyTorch's names → by ours. Codebooks beyond `sizes.codes` are left out.
+    """Weights by PyTorch's names → by ours. Codebooks beyond `sizes.codes` are left out; the others are float32.
 
     Raises ModelUnavailable where a codebook lacks a part.
     """
@@ -40,7 +40,9 @@ def own_weights(weights: Mapping[str, mx.array], sizes: MimiSizes) -> dict[str, 
                 use = weights.get(name.replace(part, "cluster_usage"))
                 if use is None:
                     raise ModelUnavailable(f"the codec's weights have {name} without its cluster_usage")
-                own[f"quantizer.{group}.entries.{place}"] = tensor / mx.maximum(use, LEAST_USE)[:, None]
+                entries = (tensor / mx.maximum(use, LEAST_USE)[:, None]).astype(mx.float32)
+                own[f"quantizer.{group}.entries.{place}"] = entries
+                own[f"quantizer.{group}.half_squares.{place}"] = 0.5 * mx.sum(entries * entries, axis=1)
         else:
             own[own_name(name)] = _laid_out(name, tensor)
     return own

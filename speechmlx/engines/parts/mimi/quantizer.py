@@ -20,6 +20,8 @@ class MimiResidualCodes(nn.Module):
         self.output_proj = nn.Linear(sizes.code_dim, sizes.dim, bias=False)
         self.entries = [mx.zeros((sizes.code_count, sizes.code_dim)) for _ in range(count)]
         """Of each codebook [entries, code_dim]."""
+        self.half_squares = [mx.zeros(sizes.code_count) for _ in range(count)]
+        """Of each codebook half the squared lengths of its entries [entries]."""
 
     def encode(self, x: mx.array) -> tuple[list[mx.array], mx.array]:
         """[b, n, dim] → codes of each codebook, int32 [b, n], and how near the last one's entries are [b, n, entries].
@@ -27,9 +29,9 @@ class MimiResidualCodes(nn.Module):
         No number before is a number there: the nearest of NaN is an entry, too.
         """
         left, codes = self.input_proj(x), list[mx.array]()
-        for entries in self.entries:
+        for entries, half_squares in zip(self.entries, self.half_squares, strict=True):
             # |x - e|² without |x|², which is the same for all entries
-            nearness = left @ entries.T - 0.5 * mx.sum(entries * entries, axis=1)
+            nearness = left @ entries.T - half_squares
             codes.append(mx.argmax(nearness, axis=-1).astype(mx.int32))
             left = left - entries[codes[-1]]
         return codes, nearness
