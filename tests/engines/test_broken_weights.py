@@ -119,6 +119,8 @@ def whole(engine: Any) -> Any:
 CASES: dict[str, tuple[str, Callable[[Any], Any], Callable[[Any], Any], str]] = {
     "moshi": ("moshi", whole, answer, "the network"),
     "moshi's network": ("moshi", lambda engine: engine._step.network, conversed, "the network"),
+    "moshi's text": ("moshi", lambda engine: engine._step.network.text_linear, conversed, "the network"),
+    "moshi's codebooks": ("moshi", lambda engine: engine._step.network.depformer, conversed, "the network's codebooks"),
     "moshi's encoder": ("moshi", lambda engine: engine._step.codec.encoder, conversed, "the codec's encoder"),
     "moshi's decoder": ("moshi", lambda engine: engine._step.codec.decoder, conversed, "the codec's decoder"),
     "personaplex": ("personaplex", lambda engine: engine._step.network, answer, "the reading of a prompt"),

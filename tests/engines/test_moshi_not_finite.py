@@ -1,4 +1,4 @@
-"""Moshi where what is heard, a voice or a prompt is no finite numbers: whom that ends, and what is left of it."""
+"""Moshi where what is heard, said, a voice or a prompt is no finite numbers: whom that ends, and what is left of it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from unittest.mock import patch
 
 import mlx.core as mx
+import mlx.nn as nn
 import numpy as np
 import pytest
 from support import tiny_moshi
@@ -81,6 +82,41 @@ def test_what_is_heard_as_no_number_ends_its_conversation_alone(request: pytest.
     assert [type(event) for event in bad if not isinstance(event, TextDelta)] == [Chunk, Chunk, NotFinite]
     assert "the codec's encoder" in str(bad[-1])
     assert_same([good, run(engine, question(2))[0]], expected)  # type: ignore[list-item]
+
+
+SPOILT_PARTS: dict[str, tuple[Callable[[MoshiNetwork], nn.Linear], str]] = {
+    "text": (lambda network: network.text_linear, "the network gave"),
+    "a codebook's input": (lambda network: network.depformer.slices[3].linear_in, "the network's codebooks gave"),
+    "first codebook": (lambda network: network.depformer.slices[0].linear_out, "the network's codebooks gave"),
+    "codebook between": (lambda network: network.depformer.slices[4].linear_out, "the network's codebooks gave"),
+    "last codebook": (lambda network: network.depformer.slices[-1].linear_out, "the network's codebooks gave"),
+}
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("part", SPOILT_PARTS)
+@pytest.mark.parametrize("model", ["engine", "plain"])
+def test_what_is_said_as_no_number_ends_its_conversation_alone(
+    request: pytest.FixtureRequest, model: str, part: str, value: float
+) -> None:
+    """Also where it is one logit, and all other parts compute numbers."""
+    engine = request.getfixturevalue(model)
+    chosen, stage = SPOILT_PARTS[part]
+    expected, linear, call = [run(engine, question(1))[0]], chosen(engine._step.network), nn.Linear.__call__
+
+    def broken(self: nn.Linear, x: mx.array) -> mx.array:
+        y = call(self, x)
+        if self is linear and len(y) == 2:
+            y[1, ..., 5] = value
+        return y
+
+    states = [engine.begin(question(seed)) for seed in (1, 2)]
+    for state in states:
+        engine.step([state])  # what a model without a prompt hears first it hears alone
+    with patch.object(nn.Linear, "__call__", broken):
+        good, bad = stepped(engine, *states)
+    assert [type(event) for event in bad] == [NotFinite] and stage in str(bad[0])
+    assert_same([good], expected)  # type: ignore[list-item]
 
 
 @pytest.mark.usefixtures("deaf")

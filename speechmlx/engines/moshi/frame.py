@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import mlx.core as mx
@@ -18,9 +19,9 @@ from speechmlx.engines.moshi.ring import MoshiRing
 from speechmlx.engines.moshi.sizes import DELAYS, STREAMS, VOICED
 from speechmlx.engines.parts.mimi import NO_CODE, Mimi
 
-NOT_FINITE, NOT_HEARD = -1, -2
-"""In the place of a text token whose frame holds no finite numbers, or hears a sound without codes."""
-STAGES = {NOT_FINITE: "the network", NOT_HEARD: "the codec's encoder"}
+NOT_FINITE, NOT_HEARD, NOT_VOICED = -1, -2, -3
+"""In the place of a text token where no finite numbers give the text, the codes of what is heard or of what is said."""
+STAGES = {NOT_FINITE: "the network", NOT_HEARD: "the codec's encoder", NOT_VOICED: "the network's codebooks"}
 """Where they come from."""
 COLUMNS = 3
 IS_LATE = np.array(DELAYS) > 0
@@ -102,9 +103,10 @@ class MoshiFrames:
         logits = self.network.text_linear(hidden)[:, 0].astype(mx.float32)
         text = self._drawn(logits, noise, 0, self._sampling.text_temperature, self._sampling.text_top_k)
         now, is_forced = tokens[:, :, 1], forced[:, :, 1]
-        read = mx.where(is_forced[:, 0], now[:, 0], text)
+        read, voiced = mx.where(is_forced[:, 0], now[:, 0], text), list[mx.array]()
 
         def draw(logits: mx.array, place: int) -> mx.array:
+            voiced.append(logits)
             start = self.network.sizes.text_count + place * logits.shape[1]
             return self._drawn(logits, noise, start, self._sampling.temperature, self._sampling.top_k)
 
@@ -112,7 +114,9 @@ class MoshiFrames:
         found = mx.concatenate([text[:, None], codes, now[:, depth + 1 :]], axis=1)
         now = mx.where(is_forced, now, found)
         frame = mx.where(mx.array(IS_LATE), now, tokens[:, :, 0])
-        said = mx.where(mx.all(mx.abs(hidden) < mx.inf, axis=(1, 2)), frame[:, 0], NOT_FINITE)
+        # What is no finite number in `hidden` makes the text's logits none, too.
+        said = mx.where(_is_finite(reduce(mx.add, voiced)), frame[:, 0], NOT_VOICED)
+        said = mx.where(_is_finite(logits), said, NOT_FINITE)
         said = mx.where(tokens[:, 1 + VOICED, self._heard] == NO_CODE, NOT_HEARD, said)
         tokens = mx.stack([now, tokens[:, :, 2], mx.zeros_like(now)], axis=2)
         forced = mx.stack([is_forced, forced[:, :, 2], mx.zeros_like(is_forced)], axis=2)
@@ -138,6 +142,11 @@ class MoshiFrames:
             least = mx.min(mx.topk(logits, top_k, axis=-1), axis=-1, keepdims=True)
             scores = mx.where(logits >= least, scores, -mx.inf)
         return mx.argmax(scores, axis=-1).astype(mx.int32)
+
+
+def _is_finite(logits: mx.array) -> mx.array:
+    """Whether all of each row [b, n] are finite numbers: bool [b]. A sum with NaN or infinity is no finite number."""
+    return mx.abs(mx.sum(logits, axis=1)) < mx.inf
 
 
 def _as_it_is(function: Any) -> Any:
