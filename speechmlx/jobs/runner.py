@@ -198,6 +198,10 @@ class JobRunner:
             await journal.close()
 
     async def _end(self, job: BackgroundJob, outcome: Outcome) -> None:
+        """End a job and delete its files, also where it is dropped meanwhile: an ended job is not held any more."""
+        await asyncio.shield(self._finish(job, outcome))
+
+    async def _finish(self, job: BackgroundJob, outcome: Outcome) -> None:
         if await self._database.run(queue.finish, job.id, self.id, outcome, time.time()):
             await asyncio.to_thread(self._files.keep_only, job.id, outcome.result)
             log.info("%s ended with %d", job.id, outcome.status)

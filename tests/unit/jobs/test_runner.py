@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from support.job_rows import GOOD, add
@@ -63,6 +65,31 @@ async def test_a_job_ends_and_its_files_are_deleted(database: JobDatabase, files
     async with running(database, files, good):
         found = await until(database, job.id, has_ended)
         assert found is not None and (found.state, found.status) == (JobState.DONE, 200)
+        async with asyncio.timeout(30):
+            while list((files.folder / job.id).iterdir()):
+                await asyncio.sleep(0.01)
+
+
+async def test_the_files_of_a_job_that_is_dropped_as_it_ends_are_deleted(
+    database: JobDatabase, files: JobFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not held any more from the moment that it has ended, and what is not held is dropped."""
+    ended, goes_on, finish = threading.Event(), threading.Event(), queue.finish
+
+    def slow(*arguments: Any) -> bool:
+        found = finish(*arguments)
+        ended.set()
+        assert goes_on.wait(30)
+        return found
+
+    monkeypatch.setattr(queue, "finish", slow)
+    job = await add(database)
+    files.keep(job.id, b"{}", [])
+    async with running(database, files, good) as one:
+        assert await asyncio.to_thread(ended.wait, 30)
+        one.drop(job.id)
+        await asyncio.sleep(0)
+        goes_on.set()
         async with asyncio.timeout(30):
             while list((files.folder / job.id).iterdir()):
                 await asyncio.sleep(0.01)
