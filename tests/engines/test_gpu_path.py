@@ -133,7 +133,7 @@ class Recognised:
 
     tokens: list[list[int]]
     together: list[int]
-    live: str = ""  # what a stream of LIVE says
+    live: str = ""  # what a stream of LIVE says, with tiny.en
 
 
 LIVE, PIECE = "librispeech", 8000
@@ -159,7 +159,8 @@ def recognised(on_gpu: GpuRuns, load: Callable[..., Any], audio_of: Callable[[st
             with patch.object(AudioEncoder, "start", counted):
                 events = run(engine, *[asked(audio=audio_of(name)) for name in names])
             found[model] = Recognised(list(map(sampled, events)), [*together])
-            found[model].live = listen(engine, audio_of(LIVE).samples, PIECE, policy="alignatt").text
+            if model == "tiny.en":
+                found[model].live = listen(engine, audio_of(LIVE).samples, PIECE, policy="alignatt").text
     return found
 
 
@@ -167,8 +168,7 @@ def test_float16_hears_the_same_words_live(
     recognised: dict[str, Recognised], shared: Callable[[str], Any], audio_of: Callable[[str], Audio]
 ) -> None:
     exact = listen(shared("whisper-tiny.en"), audio_of(LIVE).samples, PIECE, policy="alignatt").text
-    assert recognised["tiny.en"].live == exact
-    assert len(exact) > 40
+    assert recognised["tiny.en"].live == exact and len(exact) > 40
 
 
 @pytest.mark.parametrize("model", HEARD)
