@@ -76,7 +76,9 @@ async def test_an_answer_begun_at_the_pause_is_the_one_given(conversing: Server)
         response = (await ws.until("response.done"))["response"]
         assert words(0.5) in response["output"][0]["content"][0]["transcript"]
         # That the model is ready when speech begins, what was read ahead, and the answer: none was given up.
-        assert done("talking-llm") == written | {"ok": str(float(written["ok"]) + 3)}
+        found = done("talking-llm")
+        assert found | {"ok": ""} == written | {"ok": ""}
+        assert float(found["ok"]) >= float(written["ok"]) + 3
 
 
 async def test_going_on_after_a_pause_makes_one_turn_of_it(conversing: Server) -> None:
