@@ -32,10 +32,8 @@ PROGRESS = 16 * 1024
 KERNEL_BUFFER = 256 * 1024
 """Bytes sent that the kernel keeps. Where it keeps megabytes, nothing shows for minutes that a client reads slowly."""
 
-LINGER = 2.0
-"""Seconds that a client gets to end a request that was answered before it was whole."""
-DROPPED = 32 * 1024 * 1024
-"""Bytes of it that are read meanwhile."""
+LINGER = 4.0
+"""Seconds that a client gets to end a request that was answered before it was whole. What it sends is dropped."""
 LARGE = 16 * 1024
 """Bytes received at a time that are part of an upload: one connection in each turn of the event loop reads so many."""
 UNFINISHED = (h11.SEND_BODY, h11.ERROR)
@@ -71,7 +69,7 @@ class ReadConnection(TCPServer):  # type: ignore[misc]
             finally:
                 watch.cancel()
         elif isinstance(event, Closed) and self._is_unfinished():
-            self._task_group.spawn(self._linger)
+            await self._start_linger()
         else:
             await super().protocol_send(event)
 
@@ -90,6 +88,14 @@ class ReadConnection(TCPServer):  # type: ignore[misc]
         """Whether the client may still be sending a request of HTTP/1 that was answered."""
         state = getattr(self.protocol.protocol.connection, "their_state", None)
         return state in UNFINISHED and not self.reader.at_eof() and not self.writer.transport.is_closing()
+
+    async def _start_linger(self) -> None:
+        rest = self._linger()
+        try:
+            self._task_group.spawn(lambda: rest)
+        except RuntimeError:  # the server ends and waits for nobody
+            rest.close()
+            await self._close()
 
     async def _linger(self) -> None:
         """End the answer, drop what the client still sends, and close."""
@@ -146,21 +152,18 @@ class ReadConnection(TCPServer):  # type: ignore[misc]
 
 
 class _Rest(asyncio.BufferedProtocol):
-    """Drops what a client sends. `over` is done when it has ended, has left, or has sent DROPPED bytes."""
+    """Drops what a client sends. `over` is done when it has ended or has left."""
 
     def __init__(self, usual: Any) -> None:
         self.usual = usual
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._left = DROPPED
         self._room = bytearray(64 * 1024)
 
     def get_buffer(self, sizehint: int) -> bytearray:
         return self._room
 
     def buffer_updated(self, nbytes: int) -> None:
-        self._left -= nbytes
-        if self._left <= 0:
-            self._end()
+        """Drop them."""
 
     def eof_received(self) -> None:
         self._end()
