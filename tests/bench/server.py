@@ -252,24 +252,24 @@ def start_up(runs: int) -> list[Row]:
 
 
 def upload(server: Server, body: bytes, kind: str) -> None:
-    """Send what is no recording: the server takes it, looks at it and refuses it."""
-    refused(server, "/transcribe", body, kind, 415)
+    """Send what is no recording, eight times: the server takes it, looks at it and refuses it."""
+    refused(server, "/transcribe", body, kind, 415, 8)
 
 
-def too_long(server: Server, body: bytes, times: int) -> None:
-    """Send a text over the limit `times` times: the server refuses it by its announced length and takes none of it."""
+def too_long(server: Server, body: bytes) -> None:
+    """Send a text over the limit, 300 times: the server refuses it by its announced length and takes none of it."""
+    refused(server, "/speak", body, "application/json", 413, 300)
+
+
+def refused(server: Server, path: str, body: bytes, kind: str, expected: int, times: int) -> None:
+    """Send `body`, which has to be answered with the status `expected`, `times` times."""
     for _ in range(times):
-        refused(server, "/speak", body, "application/json", 413)
-
-
-def refused(server: Server, path: str, body: bytes, kind: str, expected: int) -> None:
-    """Send `body`, which has to be answered with the status `expected`."""
-    connection = server.connect()
-    connection.request("POST", path, body, {"Content-Type": kind})
-    status = connection.getresponse().status
-    connection.close()
-    if status != expected:
-        raise RuntimeError(f"{path} answered {status} and not {expected}")
+        connection = server.connect()
+        connection.request("POST", path, body, {"Content-Type": kind})
+        status = connection.getresponse().status
+        connection.close()
+        if status != expected:
+            raise RuntimeError(f"{path} answered {status} and not {expected}")
 
 
 def health(seconds_idle: float) -> list[Row]:
@@ -289,14 +289,14 @@ def health(seconds_idle: float) -> list[Row]:
                 transcribe()
                 with pinging(server) as times["during four transcriptions"]:
                     together(4, transcribe)
-                with pinging(server) as times["during four uploads of 64 MB"]:
+                with pinging(server) as times["during four times 8 uploads of 64 MB"]:
                     together(4, partial(upload, server, bytes(64_000_000), "audio/flac"))
                 document = json.dumps({"file": b64encode(os.urandom(24_000_000)).decode()}).encode()
-                with pinging(server) as times["during four uploads of 32 MB of JSON"]:
+                with pinging(server) as times["during four times 8 uploads of 32 MB of JSON"]:
                     together(4, partial(upload, server, document, "application/json"))
                 text = json.dumps({"text": "word " * 1_000_000}).encode()
                 with pinging(server) as times["during four times 300 texts of 5 MB that are refused"]:
-                    together(4, partial(too_long, server, text, 300))
+                    together(4, partial(too_long, server, text))
     rows = []
     for when, mine in found[OURS.name].items():
         theirs = found[PEER].get(when)
