@@ -1,7 +1,7 @@
 """Asks a server for its health all the time over one connection, in a process of its own, until its input ends.
 
-`python pinger.py PORT PATH PID` prints for each answer the seconds that it took, and how many of them this process and
-the first thread of process PID waited for a CPU, as Linux counts it; 0 on other systems.
+`python pinger.py PORT PATH PID` prints for each answer the seconds that it took, and how many of them this process, and
+the first thread of process PID, waited for a CPU, as Linux counts it; 0 on other systems.
 """
 
 from __future__ import annotations
@@ -34,11 +34,12 @@ def main() -> None:
     print("begun", flush=True)
     own = os.getpid()
     while not select.select([sys.stdin], [], [], PAUSE)[0]:
-        before, start = waited(own) + waited(process), time.perf_counter()
+        mine, theirs, start = waited(own), waited(process), time.perf_counter()
         connection.request("GET", path)
         connection.getresponse().read()
         took = time.perf_counter() - start
-        print(took, min(took, waited(own) + waited(process) - before))
+        mine = min(took, waited(own) - mine)
+        print(took, mine, min(took - mine, waited(process) - theirs))
 
 
 if __name__ == "__main__":
