@@ -21,6 +21,7 @@ from speechmlx.models.spec import Catalog, Model
 from speechmlx.models.voice_store import VoiceStore, default_folder, with_voices
 from speechmlx.optional_packages import use
 from speechmlx.runtime import scratch
+from speechmlx.runtime.front.admitted_rows import AdmittedRows
 from speechmlx.runtime.front.client import current, share, takes_place
 from speechmlx.runtime.front.hang_watch import HangWatch
 from speechmlx.runtime.front.idle_watch import IdleWatch
@@ -63,7 +64,8 @@ class Runtime:
         self.config = config
         self.voices = VoiceStore(default_folder(config))
         """The voices that clients stored."""
-        self.catalog = with_voices(catalog, config, self.voices)
+        self.admitted = AdmittedRows(with_voices(catalog, config, self.voices))
+        self.catalog = self.admitted.catalog
         self.metrics = Metrics()
         self.licences = Licences(config)
         self.licences.require_chosen(self.catalog, config)
@@ -102,6 +104,7 @@ class Runtime:
         self._spawn(asyncio.to_thread(scratch.sweep))
         self._spawn(self._watch.run())
         self._spawn(self._idle.run())
+        self._spawn(self.admitted.run())
         self._spawn(admit_later(self.catalog, self.config))
         if self.config.preload:
             for row in self.catalog.defaults(self.config):
