@@ -173,7 +173,7 @@ class Runtime:
             self._unload(job)
             return job
         folder = self._folder(model)
-        if folder is not None and self._engine.up and model.name in self._integrity.whole:
+        if folder is not None and self._engine.up and not self.refusal.reason and model.name in self._integrity.whole:
             job.start(folder)
         else:
             self._spawn(self._prepare(job))
@@ -221,11 +221,11 @@ class Runtime:
     async def _prepare(self, job: Job) -> None:
         """Fetch the weights, wait for the engine process, start the job."""
         try:
+            self.refusal.check()
             folder = self._folder(job.model)
             if folder is not None and not await self._integrity.check(job.model):
                 folder = None
             if folder is None:
-                self.refusal.check()  # a process is to be started
                 folder = await asyncio.shield(self.fetches.start(job.model))
                 self._folders[job.model.name] = folder
                 self._integrity.whole.add(job.model.name)
@@ -291,7 +291,8 @@ class Runtime:
         name = model.name
         if name in self._folders and any(held.name == name for held in self._memory.models):
             return self._folders[name]
-        # It, or a file of it, may have been deleted while the server runs.
+        # It, or a file of it, may have been deleted while the server runs, and so may the modules that load it.
+        self.refusal.look()
         found = store.folder(model, self._cache) if self._marks.hold(name) else None
         if found is None:
             self._folders.pop(name, None)
