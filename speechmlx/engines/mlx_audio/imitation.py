@@ -39,6 +39,10 @@ class ImitatedVoices:
         """Encodings that are kept."""
         return len(self._encodings)
 
+    def forget(self) -> None:
+        """Free the encodings."""
+        self._encodings.clear()
+
     def samples(self, voice: ReferenceVoice) -> mx.array:
         """The recording at the model's rate [n]. Raises BadRequest for one that is too long or has no sound."""
         audio = voice.audio
