@@ -6,7 +6,6 @@ import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
 from typing import Any
 
 import mlx.core as mx
@@ -40,25 +39,18 @@ class ReadVoice:
     """Keys and values of a recording and its text, as groups of the package's caches, in memory of their own."""
 
     prefix: tuple[list[Any], ...]
+    nbytes: int
 
     @classmethod
     def of(cls, prefix: tuple[list[Any], ...]) -> ReadVoice:
         """Raises NotFinite."""
-        found = cls(prefix)
-        for cache in chain(*prefix):  # views of what has room for more
-            vars(cache).update(tree_map(lambda one: mx.contiguous(one) if _is_array(one) else one, vars(cache)))
-        if not mx.stack([mx.isfinite(array).all() for array in found._arrays]).all().item():
+        caches = [vars(cache) for group in prefix for cache in group]
+        for cache in caches:  # views of what has room for more
+            cache.update(tree_map(lambda one: mx.contiguous(one) if _is_array(one) else one, cache))
+        arrays = [leaf for _, leaf in tree_flatten(caches) if _is_array(leaf)]
+        if not mx.stack([mx.isfinite(array).all() for array in arrays]).all().item():
             raise NotFinite("the keys and values of a voice")
-        return found
-
-    @property
-    def nbytes(self) -> int:
-        return sum(array.nbytes for array in self._arrays)
-
-    @property
-    def _arrays(self) -> list[mx.array]:
-        leaves = tree_flatten([vars(cache) for cache in chain(*self.prefix)])
-        return [leaf for _, leaf in leaves if _is_array(leaf)]
+        return cls(prefix, sum(array.nbytes for array in arrays))
 
 
 class ImitatedVoices:
