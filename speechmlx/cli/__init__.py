@@ -1,7 +1,8 @@
 """The command `audio-server`. Each verb is a module; the default verb is `serve`.
 
 Exit status: 0 done; 1 something failed or is wrong, which standard error or the output names; 2 a wrong argument or
-setting; 75 the server cannot start or go on now, and may when it is started again; 130 Ctrl-C.
+setting; 75 the server cannot start or go on now, and may when it is started again; 130 Ctrl-C. As an agent of launchd a
+server ends with 0 where a setting is wrong: launchd starts again what ends otherwise.
 """
 
 from __future__ import annotations
@@ -9,6 +10,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from speechmlx.errors import SpeechError
 
 OWN_FLAGS = ("-h", "--help", "-V", "-v", "--version", "--install-completion", "--show-completion")
 """Flags of the command itself. Another flag in the first place is one of `serve`."""
@@ -34,20 +39,33 @@ OTHER_WORDS = {
 def main() -> None:
     """Entry point of the command. An error ends it with a message on standard error, and its status."""
     from speechmlx.cli.verb_list import VERBS
-    from speechmlx.errors import BadRequest, SpeechError, TemporaryFailure
+    from speechmlx.errors import SpeechError, TemporaryFailure
     from speechmlx.optional_packages import use
 
     use(os.environ)
+    arguments = list[str]()
     try:
-        _run(with_verb(sys.argv[1:], VERBS))
+        arguments = with_verb(sys.argv[1:], VERBS)
+        _run(arguments)
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     except SpeechError as error:
         sys.stderr.write(f"audio-server: {error}\n")
-        raise SystemExit(2 if isinstance(error, BadRequest) else 1) from None
+        raise SystemExit(_status(error, arguments)) from None
     except TemporaryFailure as error:
         sys.stderr.write(f"audio-server: {error}\n")
         raise SystemExit(os.EX_TEMPFAIL) from None
+
+
+def _status(error: SpeechError, arguments: list[str]) -> int:
+    """The exit status. What the system refused, such as a file or a name, may be there later; a wrong value stays."""
+    from speechmlx.errors import BadRequest
+    from speechmlx.service_manager import started_by
+
+    if not isinstance(error, BadRequest):
+        return 1
+    stays = arguments[:1] == ["serve"] and not isinstance(error.__cause__, OSError)
+    return 0 if stays and started_by(os.environ) == "launchd" else 2
 
 
 def _run(arguments: list[str]) -> None:

@@ -98,7 +98,9 @@ def status(
     elif now.running:
         typer.echo(f"Running, process {now.pid}")
     else:
-        typer.echo("Not running" + (f"; it ended with status {now.exit}" if now.exit else ""))
+        typer.echo("Not running" + (f"; {now.end}" if now.end else ""))
+        if now.said:
+            typer.echo("Mend that, then `audio-server service start`")
     if not as_json:
         if now.installed:
             typer.echo(f"File: {now.file}")

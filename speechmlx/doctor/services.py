@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from speechmlx.doctor.finding import Finding, Patient
 from speechmlx.errors import BadRequest
 from speechmlx.service import control
+from speechmlx.service.definition import ServiceStatus
 from speechmlx.service.launchd import LABEL
 
 BREW_LABEL = "homebrew.mxcl.speechmlx"
@@ -27,19 +28,19 @@ def check_service(patient: Patient) -> Iterator[Finding]:
     elif now.other:
         yield Finding("Service", "ok", f"Homebrew's, {now.other}; see `brew services info speechmlx`")
     if now.installed:
-        yield _own(now.running, now.pid, now.exit)
+        yield _own(now)
     elif not now.other:
         yield Finding("Service", "note", "there is none", "`audio-server service install` starts it at each login.")
     if patient.is_mac and (now.installed or now.other):
         yield from _disabled(patient)
 
 
-def _own(running: bool, pid: int, exit: str) -> Finding:
-    if running:
-        return Finding("Service", "ok", f"runs as process {pid}")
-    if exit not in ("", "0"):
-        to_do = "`audio-server service logs` says why; then `audio-server service start`."
-        return Finding("Service", "warning", f"it ended with status {exit}", to_do)
+def _own(now: ServiceStatus) -> Finding:
+    if now.running:
+        return Finding("Service", "ok", f"runs as process {now.pid}")
+    if now.said or now.exit not in ("", "0"):
+        why = "Mend that" if now.said else "`audio-server service logs` says why"
+        return Finding("Service", "warning", now.end, f"{why}, then `audio-server service start`.")
     return Finding("Service", "note", "it does not run", "`audio-server service start` starts it.")
 
 

@@ -28,6 +28,7 @@ def admit(known: Catalog, names: Iterable[str], cache: Path) -> None:
             continue
         try:
             admitted.admit(name, cache)
+            known.look_again()
         except ModelUnavailable:
             if not _has(known, name):
                 raise

@@ -224,6 +224,8 @@ class Catalog:
     """Per profile, the recognisers in place of these where `Config.languages` says what people speak."""
     admitted: Callable[[], tuple[Model, ...]] = tuple
     """The rows besides, that the owner of this machine has admitted by now: see `models/bridge`."""
+    look_again: Callable[[], object] = tuple
+    """To be called where one has just been admitted: a server's `admitted` remembers what it read."""
     absent: tuple[Model, ...] = ()
     """Stand for the models of the settings that could not be admitted at the start."""
 

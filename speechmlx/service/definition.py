@@ -12,6 +12,7 @@ from pathlib import Path
 from speechmlx.errors import BadRequest
 
 NAME = "speechmlx"
+COMMAND = "audio-server"
 SYSTEM_PATH = "/opt/homebrew/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 """Where programs are found. A service manager's own PATH has neither Homebrew nor /usr/local."""
 PATIENCE = 60.0
@@ -41,6 +42,19 @@ class ServiceStatus:
     exit: str = ""
     other: str = ""
     """A service of Homebrew that runs the server too: its file."""
+    said: str = ""
+    """Why it ended, where it does not run and printed that last."""
+
+    @property
+    def end(self) -> str:
+        """How it ended, as text; "" where that is not known."""
+        status = f"it ended with status {self.exit}" if self.exit else "it ended" if self.said else ""
+        return f"{status}: {self.said}" if self.said else status
+
+
+def reason_in(line: str) -> str:
+    """The reason in the last line that a server printed; "" where that is none."""
+    return line.strip().removeprefix(f"{COMMAND}: ") if line.startswith(f"{COMMAND}: ") else ""
 
 
 def own_command(argument: str) -> str:

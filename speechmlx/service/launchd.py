@@ -19,6 +19,7 @@ from speechmlx.service.definition import (
     ServiceStatus,
     call,
     checked,
+    reason_in,
     write,
 )
 from speechmlx.service_manager import LAUNCHD_LOG
@@ -28,6 +29,8 @@ BREW = f"homebrew.mxcl.{NAME}.plist"
 AGENTS = "Library/LaunchAgents"
 THROTTLE = 30
 """Seconds between two starts, at least. Each that is refused prints a line."""
+LAST = 4096
+"""Bytes at the end of what the server printed, in which its last line is."""
 PAUSE = 0.2
 """Seconds between two looks whether an agent has ended."""
 UNLOADING = (0, 3, 36)
@@ -39,10 +42,11 @@ CONSOLE = Path("/dev/console")
 def agent(definition: ServiceDefinition, home: Path, screen: bool = True) -> dict[str, Any]:
     """The property list of the agent: launchd starts the server again unless it ends with status 0, as when stopped.
 
+    With a wrong setting it ends with that as well.
     With a socket launchd listens, and starts it at the next connection, and only then: KeepAlive would do so at once.
     Without `screen` it is for the session that a user has who logged in over the network alone.
     """
-    output = str(home / LAUNCHD_LOG).removesuffix(".log") + ".out"
+    output = str(_output(home))
     entries: dict[str, Any] = {
         "Label": LABEL,
         "ProgramArguments": list(definition.command),
@@ -136,12 +140,13 @@ class LaunchdAgent:
         pid = _pid(told)
         ended = re.search(r"last exit code = (.+)", told)
         code = ended[1] if ended and "never" not in ended[1] else ""
-        return ServiceStatus(self.file, self.file.exists(), pid > 0, pid, code, self._brew())
+        said = "" if pid else _said(_output(self._home))
+        return ServiceStatus(self.file, self.file.exists(), pid > 0, pid, code, self._brew(), said)
 
     def log_command(self, lines: int, follow: bool) -> list[str]:
         """tail, over the log and what the server printed outside of it. Raises BadRequest where there is neither."""
         log = self._home / LAUNCHD_LOG
-        files = [str(file) for file in (log.with_suffix(".out"), log) if file.exists()]
+        files = [str(file) for file in (_output(self._home), log) if file.exists()]
         if not files:
             raise BadRequest(f"there is no log yet: {log}")
         return ["tail", "-n", str(lines), *(["-F"] if follow else []), *files]
@@ -176,6 +181,22 @@ class LaunchdAgent:
         """The file of Homebrew's service, started at login or at boot; "" where there is none."""
         files = (self._home / AGENTS / BREW, Path("/Library/LaunchDaemons") / BREW)
         return next((str(file) for file in files if file.exists()), "")
+
+
+def _output(home: Path) -> Path:
+    """Where what the server prints goes."""
+    return (home / LAUNCHD_LOG).with_suffix(".out")
+
+
+def _said(output: Path) -> str:
+    """Why the server ended, by the last line that it printed."""
+    try:
+        with output.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - LAST))
+            lines = file.read().decode(errors="replace").splitlines()
+    except OSError:
+        return ""
+    return reason_in(lines[-1]) if lines else ""
 
 
 def _pid(printed: str) -> int:

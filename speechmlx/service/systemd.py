@@ -7,6 +7,7 @@ from pathlib import Path
 
 from speechmlx.errors import BadRequest
 from speechmlx.service.definition import (
+    COMMAND,
     EXIT_TIMEOUT,
     NAME,
     OPEN_FILES,
@@ -14,6 +15,7 @@ from speechmlx.service.definition import (
     ServiceStatus,
     call,
     checked,
+    reason_in,
     write,
 )
 
@@ -121,12 +123,21 @@ class SystemdUnit:
         told = dict(line.split("=", 1) for line in call(command, self._environment).stdout.splitlines() if "=" in line)
         pid = int(told.get("MainPID", "0") or 0)
         running = told.get("ActiveState") in ("active", "reloading") and pid > 0
-        code = told.get("ExecMainStatus", "") if told.get("ActiveState") == "failed" else ""
-        return ServiceStatus(self.file, self.file.exists(), running, pid if running else 0, code, self._brew())
+        failed = told.get("ActiveState") == "failed"
+        code, said = (told.get("ExecMainStatus", ""), self._said()) if failed else ("", "")
+        return ServiceStatus(self.file, self.file.exists(), running, pid if running else 0, code, self._brew(), said)
 
     def log_command(self, lines: int, follow: bool) -> list[str]:
         """journalctl, which has the log."""
         return ["journalctl", "--user", "--unit", SERVICE, "--lines", str(lines), *(["--follow"] if follow else [])]
+
+    def _said(self) -> str:
+        """Why the server ended; systemd's own lines about it are left out."""
+        own = ["--identifier", COMMAND, "--lines", "1", "--output", "cat"]
+        try:
+            return reason_in(call(["journalctl", "--user", "--unit", SERVICE, *own], self._environment).stdout)
+        except BadRequest:  # no journal
+            return ""
 
     @property
     def _main(self) -> str:

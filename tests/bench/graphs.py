@@ -111,7 +111,7 @@ class Watch:
                 self._launched.append(roots)
             async_eval(*trees)
 
-        self._patches.enter_context(plain_mlx())
+        self._patches.enter_context(plain_mlx(compiled=True))
         replaced: list[tuple[Any, str, Any]] = [(mx, "eval", wait), (mx, "async_eval", launch)]
         replaced += [(mx.array, name, self._reading(getattr(mx.array, name))) for name in READS]
         replaced += [(np, name, self._reading(getattr(np, name))) for name in ("array", "asarray")]

@@ -10,6 +10,7 @@ import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
 import pytest
+from support.compilation import compilation
 from support.metal_arithmetic import metal_arithmetic
 
 sys.path.append(str(Path(__file__).parent))
@@ -25,12 +26,13 @@ W = mx.random.normal((8, 8))
 mx.eval(X, W)
 
 
+@pytest.mark.parametrize("compiling", [False, True])
 @pytest.mark.parametrize("narrow", [False, True])
-def test_kernels_are_those_of_a_gpu(narrow: bool) -> None:
-    """With Metal's arithmetic for narrow types around it, the same graph has the same kernels."""
+def test_kernels_are_those_of_a_gpu(narrow: bool, compiling: bool) -> None:
+    """Also with Metal's arithmetic for narrow types around it, and where the process compiles nothing, as on a CPU."""
     x, w = (one.astype(mx.float16) if narrow else one for one in (X, W))
     mx.eval(x, w)
-    with metal_arithmetic(), Watch() as watch:
+    with compilation(compiling), metal_arithmetic(), Watch() as watch:
         activate = mx.compile(lambda y: y * mx.sigmoid(y) + 1)
         y = activate(activate(mx.fast.layer_norm(x @ w.T, None, None, 1e-5)))
         mx.eval(mx.concatenate([y, mx.pad(y, 1)[:4, :8], y.T.reshape(4, 8)]))

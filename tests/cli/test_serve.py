@@ -56,7 +56,7 @@ def test_a_server_that_is_stopped_while_it_starts_has_not_failed(number: signal.
 
 
 def test_a_refused_start_prints_one_line(tmp_path: Path) -> None:
-    """launchd tries again every 30 s, so that a log of it grows slowly."""
+    """Service managers try again with some of them: what they keep of it grows slowly."""
     wrong = tmp_path / "wrong.toml"
     wrong.write_text("port = ")
     lexicon = {"SPEECHMLX_LEXICON": str(tmp_path / "none")}
@@ -72,6 +72,41 @@ def test_a_refused_start_prints_one_line(tmp_path: Path) -> None:
             status, output, errors = ended(tmp_path, *arguments, **own)
             assert (status, output) == (wanted, "") and reason in errors
             assert errors.count("\n") == 1 and len(errors) < 300
+
+
+AGENT = "import os; os.getppid = lambda: 1; from speechmlx.cli import main; main()"
+"""The command as a child of launchd, whose id is 1."""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wanted", "reason"),
+    [
+        (("--port", "{held}"), os.EX_TEMPFAIL, "cannot listen on 127.0.0.1:"),
+        (("--config", "wrong.toml"), 0, "wrong.toml is not TOML"),
+        (("--asr", "nothing"), 0, "there is no model 'nothing'"),
+        (("--port", "99999"), 0, "port must be between 0 and 65535"),
+        (("--config", "none.toml"), 2, "none.toml cannot be read: No such file"),
+        (("--host", "nowhere.invalid", "--port", "0"), 2, "cannot listen on nowhere.invalid:0"),
+    ],
+)
+def test_launchd_starts_again_what_may_come_up_then(
+    arguments: tuple[str, ...], wanted: int, reason: str, tmp_path: Path
+) -> None:
+    """It does not where the status is 0: what is written wrong stays wrong. A disk or a network may come."""
+    (tmp_path / "wrong.toml").write_text("port = ")
+    environment = {**os.environ, "HOME": str(tmp_path), "XPC_SERVICE_NAME": "io.speechmlx.server"}
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        given = [word.format(held=other.getsockname()[1]) for word in arguments]
+        command = [sys.executable, "-c", AGENT, "serve", "--profile", "starter", *given]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (wanted, "") and reason in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_other_commands_of_an_agent_fail_as_ever(tmp_path: Path) -> None:
+    environment = {**os.environ, "HOME": str(tmp_path), "XPC_SERVICE_NAME": "mine"}
+    command = [sys.executable, "-c", AGENT, "models", "nothing"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
+    assert done.returncode == 2 and "there is no model 'nothing'" in done.stderr
 
 
 @pytest.mark.parametrize(

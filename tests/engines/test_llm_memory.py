@@ -18,6 +18,7 @@ from support.worker_bench import Bench
 from speechmlx.engines import Claiming, LoadOptions, llm
 from speechmlx.engines.llm.engine import LanguageModelEngine
 from speechmlx.engines.lm.footprint import STEP
+from speechmlx.engines.parts.held_arrays import arrays_of
 from speechmlx.engines.whisper.engine import Whisper
 from speechmlx.errors import BadRequest, Busy
 from speechmlx.models.catalog import CATALOG
@@ -55,6 +56,12 @@ def engine(small: Path, loaded: Callable[..., Any], cold: LoadOptions) -> Langua
 
 def ask(text: str, **settings: Any) -> Generate:
     return Generate(messages=(Message("user", text),), **settings)
+
+
+def test_what_the_warm_up_read_is_not_kept(small: Path, loaded: Callable[..., Any], options: LoadOptions) -> None:
+    engine = loaded(llm.load(small, options))
+    assert engine.held == 0
+    assert sum(array.nbytes for array in arrays_of(engine)) == pytest.approx(engine.nbytes, rel=0.01)
 
 
 class Chats(Bench):

@@ -36,6 +36,7 @@ def codec() -> Mimi:
     made = Mimi(sizes)
     weights = {name: mx.array(one) for name, one in tiny_moshi.weights("codec").items()}
     made.load_weights(list(mimi.own_weights(weights, sizes).items()))
+    mx.eval(made.parameters())  # as a loader does: no graph of a frame has what made them
     return made
 
 

@@ -1,4 +1,4 @@
-"""launchctl and systemctl as programs on the PATH that keep what they are told in a folder."""
+"""launchctl, systemctl and journalctl as programs on the PATH that keep what they are told in a folder."""
 
 from __future__ import annotations
 
@@ -44,6 +44,10 @@ show) if [ -e "$state/active" ]; then printf 'ActiveState=active\\nMainPID=4711\
 *) exit 64 ;;
 esac
 """
+JOURNALCTL = """#!/bin/sh
+[ "$*" = "--user --unit speechmlx.service --identifier audio-server --lines 1 --output cat" ] || exit 64
+echo "audio-server: port must be a number"
+"""
 
 
 class ServiceManagers:
@@ -55,7 +59,7 @@ class ServiceManagers:
         programs = folder / "programs"
         for made in (self.state, self.home, programs):
             made.mkdir(parents=True)
-        for name, text in (("launchctl", LAUNCHCTL), ("systemctl", SYSTEMCTL)):
+        for name, text in (("launchctl", LAUNCHCTL), ("systemctl", SYSTEMCTL), ("journalctl", JOURNALCTL)):
             (programs / name).write_text(text)
             (programs / name).chmod(0o755)
         self.environment = {

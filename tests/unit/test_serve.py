@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
+import logging
 import socket
+from asyncio import constants
 from typing import Any
 
 import pytest
 
 from speechmlx.config import Config
 from speechmlx.errors import BadRequest, TemporaryFailure
-from speechmlx.serve import _answers, _listen, addresses
+from speechmlx.serve import _answers, _listen, _Loop, addresses
 
 BIND = socket.socket.bind
 
@@ -126,3 +130,40 @@ def test_addresses_of_two_families_are_two() -> None:
 def test_a_port_that_cannot_be_stays_wrong() -> None:
     with pytest.raises(BadRequest, match=r"cannot listen on 127\.0\.0\.1:70000"):
         _listen("127.0.0.1", 70000)
+
+
+class ShortOfMemory(socket.socket):
+    """A listening socket of a system that has no memory for connections at first. `asked`: how often it was."""
+
+    asked = 0
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        self.asked += 1
+        if self.asked <= 150:
+            raise OSError(errno.ENOBUFS, "No buffer space available")
+        return super().accept()
+
+
+def test_connections_for_which_there_is_no_memory_wait_and_are_one_line(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(constants, "ACCEPT_RETRY_DELAY", 0.01)
+
+    async def connect() -> bytes:
+        def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(b"hello")
+            writer.close()
+
+        listener = ShortOfMemory()
+        listener.bind(("127.0.0.1", 0))
+        server = await asyncio.start_server(greet, sock=listener)
+        async with asyncio.timeout(30):
+            reader, writer = await asyncio.open_connection(*listener.getsockname())
+            heard = await reader.read()
+        writer.close()
+        server.close()
+        return heard
+
+    with caplog.at_level(logging.WARNING), asyncio.Runner(loop_factory=_Loop) as runner:
+        assert runner.run(connect()) == b"hello"
+    assert len(caplog.records) == 1 and "no memory for more connections" in caplog.text

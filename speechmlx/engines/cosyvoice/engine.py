@@ -154,6 +154,10 @@ class CosyVoice:
         self._open -= 1
         self._flow_room -= state.flow_room
 
+    def forget_voices(self) -> None:
+        """Free what is kept of the voices of recordings."""
+        self._voices.forget()
+
     def step(self, states: Sequence[Speaking]) -> Sequence[Sequence[Event | Exception]]:
         """A speech token for each request or, in turn, one piece of other work for the first request that has any.
 

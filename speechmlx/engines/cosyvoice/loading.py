@@ -156,3 +156,4 @@ def _warm_up(engine: CosyVoice) -> Generator[Progress, None, None]:
     hum = np.sin(np.arange(round(HUM * 24_000)) * (2 * np.pi * 150 / 24_000)).astype(np.float32) / 4
     prompt = {} if engine.generation.recording_refused else {"prompt_speech": Audio(hum, 24_000)}
     yield from warm_up(engine, Speak(text=WARM_UP, options=prompt))
+    engine.forget_voices()

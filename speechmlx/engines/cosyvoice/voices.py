@@ -91,6 +91,10 @@ class VoiceBook:
         key = sha256(audio.samples.tobytes()).hexdigest() + str(audio.rate)
         return self._kept.get_in_steps(key, lambda: self._prepare(audio))
 
+    def forget(self) -> None:
+        """Free the voices of recordings."""
+        self._kept.clear()
+
     def _prepare(self, audio: Audio) -> Generator[None, None, PreparedVoice]:
         assert self._imitating is not None, "the generation refuses recordings"
         tokenizer, network = self._imitating

@@ -76,3 +76,4 @@ def _warm_up(engine: LanguageModelEngine, on_cpu: bool) -> Generator[Progress, N
         step += 1
     for seat in seats:
         engine.end(seat)
+    engine.forget_prefixes()

@@ -128,7 +128,7 @@ class LanguageModelEngine:
         """Claim memory for one more sequence. What is kept for later prompts goes first, then idle models."""
         wanted = self._batch_bytes(tokens)
         if wanted - self._batch_bytes() > self.room.free:
-            self._prefixes.entries.clear()
+            self.forget_prefixes()
         self.room.claim(wanted + self._prefixes.tokens * self.token_bytes)
 
     def _prompt(self, request: Generate, context: int) -> list[int]:
@@ -165,6 +165,10 @@ class LanguageModelEngine:
         self._prefixes.add(state.tokens[: state.read], state.cache)
         state.cache = None
         self._open.remove(state)
+
+    def forget_prefixes(self) -> None:
+        """Free the keys and values that are kept for later prompts."""
+        self._prefixes.entries.clear()
 
     def _read(self, seat: Seat, count: int) -> None:
         """Read `count` tokens of the prompt. Its last one is read with the answer; the logits are never computed."""

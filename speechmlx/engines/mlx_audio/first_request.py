@@ -55,6 +55,8 @@ def first_request(engine: Any) -> Iterator[Progress]:
                     break
         finally:
             steps.close()  # type: ignore[attr-defined]
+            if isinstance(engine, Synthesizer):
+                engine.imitated.forget()
     except (NotFinite, EngineFailed, Busy, OutOfMemory, MemoryError):
         raise
     except Exception as error:  # families also assert that there is sound, or take the first of none

@@ -75,8 +75,8 @@ class Synthesizer:
 
     @property
     def held(self) -> int:
-        """Bytes of the keys and values of the requests, at their full length."""
-        return sum(claim.held for claim in self._claims)
+        """Bytes of the keys and values of the requests, at their full length, and of those kept of voices."""
+        return sum(claim.held for claim in self._claims) + self.imitated.nbytes
 
     @cached_property
     def accepted(self) -> Accepted:
@@ -117,7 +117,9 @@ class Synthesizer:
         return ClaimedSentences(delivery)
 
     def _claim(self, claim: ClaimedMemory, nbytes: int) -> None:
-        """Let `claim` hold `nbytes`. Raises Busy and BadRequest as `run`."""
+        """Let `claim` hold `nbytes`. What is kept of voices goes first. Raises Busy and BadRequest as `run`."""
+        if self.imitated.nbytes and nbytes - claim.held > self.room.free:
+            self.imitated.make_room()
         claim_room(self.room, self.held - claim.held, nbytes, self.checkpoint.family, "the text")
         claim.held = nbytes
         self._claims.add(claim)

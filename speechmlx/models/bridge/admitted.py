@@ -11,6 +11,7 @@ import logging
 import re
 import threading
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +67,14 @@ def admitted(cache: Path) -> tuple[Model, ...]:
         try:
             rows.append(_row(json.loads(path.read_bytes())))
         except (OSError, ValueError, KeyError, TypeError, UnknownModel) as error:
-            log.warning("%s is no record of a model: %s", path, error)
+            _warn(path, str(error))
     return tuple(rows)
+
+
+@lru_cache(maxsize=64)
+def _warn(path: Path, reason: str) -> None:
+    """Log it once: a server reads the records every second."""
+    log.warning("%s is no record of a model: %s", path, reason)
 
 
 def _of_folder(name: str) -> dict[str, Any]:

@@ -304,7 +304,7 @@ POCKET = (
         sources=(
             HubFiles(
                 "mlx-community/pocket-tts",
-                "main",
+                "cbf71d5f6657bbc3f4bc02f85ee408261225bec7",
                 ("config.json", "model.safetensors", *(f"embeddings/{name}.safetensors" for name in POCKET_VOICES)),
                 f"{BRIDGED}:tts.pocket_tts",
             ),

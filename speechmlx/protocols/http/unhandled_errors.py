@@ -53,6 +53,11 @@ class UnhandledErrors:
 
 def unhandled(refusal: WorkRefusal, name: str, scope: Scope) -> EngineFailed:
     """Log the current exception, and return the error that the client of `scope` gets instead of it."""
+    return accident(refusal, name, f"the traceback, under {request_id(scope)}")
+
+
+def accident(refusal: WorkRefusal, name: str, more: str = "more") -> EngineFailed:
+    """Log the current exception, and return the error that a client gets instead of it. The log has `more`."""
     raised = sys.exception()
     try:
         refusal.check()
@@ -62,4 +67,4 @@ def unhandled(refusal: WorkRefusal, name: str, scope: Scope) -> EngineFailed:
         return why
     log.exception("%s failed", name)
     note_error(EngineFailed.code)
-    return EngineFailed(f"the server failed on this request; its log has the traceback, under {request_id(scope)}")
+    return EngineFailed(f"the server failed on this request; its log has {more}")

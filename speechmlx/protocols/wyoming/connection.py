@@ -14,11 +14,12 @@ from wyoming.event import Event
 from wyoming.ping import Pong
 
 from speechmlx import tracing
-from speechmlx.errors import BadRequest, Draining, EngineFailed, SpeechError
+from speechmlx.errors import BadRequest, Draining, SpeechError
 from speechmlx.log import RequestRecord, new_id, recording
 from speechmlx.models.spec import Model
 from speechmlx.protocols.http.services import Services
 from speechmlx.protocols.http.traffic import described, facts
+from speechmlx.protocols.http.unhandled_errors import accident
 from speechmlx.protocols.wyoming import requests
 from speechmlx.protocols.wyoming.framing import read_event, write_event
 from speechmlx.protocols.wyoming.info import PROGRAM, build_info, folder_in, installed
@@ -86,8 +87,7 @@ class WyomingConnection:
                 await self._refuse(Draining("the server is shutting down"), FAREWELL, reads_on=False)
             raise
         except Exception:
-            log.exception("%s Wyoming failed", self._client)
-            await self._refuse(EngineFailed("the server failed on this request; its log has more"))
+            await self._refuse(accident(self._services.runtime.refusal, f"{self._client} Wyoming"))
         finally:
             await self._close()
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -14,6 +11,7 @@ from speechmlx.config import Config
 from speechmlx.errors import UnknownModel
 from speechmlx.models import admission
 from speechmlx.models.spec import Catalog, Model
+from speechmlx.runtime.front.apart import apart
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +28,8 @@ async def admit_later(known: Catalog, config: Config) -> None:
         await asyncio.sleep(PERIOD)
         for kind, name in list(models.items()):
             try:
-                await _apart(partial(admission.admit_settings, known, replace(config, models={kind: name})))
+                one = replace(config, models={kind: name})
+                await apart(partial(admission.admit_settings, known, one), "admission")
             except UnknownModel as error:
                 log.error("%s", error)
                 del models[kind]
@@ -48,26 +47,3 @@ def _tell(known: Catalog, config: Config, row: Model) -> None:
         log.error("%s is known now, and does not fit the settings: %s", row.name, error)
     else:
         log.info("%s is known now", row.name)
-
-
-async def _apart(work: Callable[[], object]) -> None:
-    """Do `work` in a thread that does not hold up the end of the server: a hub may be slow. Raises what it raises."""
-    loop = asyncio.get_running_loop()
-    done = loop.create_future()
-
-    def finish(error: Exception | None) -> None:
-        if not done.done():
-            done.set_result(error)
-
-    def run() -> None:
-        error = None
-        try:
-            work()
-        except Exception as raised:
-            error = raised
-        with suppress(RuntimeError):  # the loop has ended
-            loop.call_soon_threadsafe(finish, error)
-
-    threading.Thread(target=run, name="admission", daemon=True).start()
-    if (error := await done) is not None:
-        raise error

@@ -21,6 +21,7 @@ from speechmlx.models.spec import Catalog, Model
 from speechmlx.models.voice_store import VoiceStore, default_folder, with_voices
 from speechmlx.optional_packages import use
 from speechmlx.runtime import scratch
+from speechmlx.runtime.front.admitted_rows import AdmittedRows
 from speechmlx.runtime.front.client import current, share, takes_place
 from speechmlx.runtime.front.hang_watch import HangWatch
 from speechmlx.runtime.front.idle_watch import IdleWatch
@@ -63,7 +64,8 @@ class Runtime:
         self.config = config
         self.voices = VoiceStore(default_folder(config))
         """The voices that clients stored."""
-        self.catalog = with_voices(catalog, config, self.voices)
+        self.admitted = AdmittedRows(with_voices(catalog, config, self.voices))
+        self.catalog = self.admitted.catalog
         self.metrics = Metrics()
         self.licences = Licences(config)
         self.licences.require_chosen(self.catalog, config)
@@ -102,6 +104,7 @@ class Runtime:
         self._spawn(asyncio.to_thread(scratch.sweep))
         self._spawn(self._watch.run())
         self._spawn(self._idle.run())
+        self._spawn(self.admitted.run())
         self._spawn(admit_later(self.catalog, self.config))
         if self.config.preload:
             for row in self.catalog.defaults(self.config):
@@ -170,7 +173,7 @@ class Runtime:
             self._unload(job)
             return job
         folder = self._folder(model)
-        if folder is not None and self._engine.up and model.name in self._integrity.whole:
+        if folder is not None and self._engine.up and not self.refusal.reason and model.name in self._integrity.whole:
             job.start(folder)
         else:
             self._spawn(self._prepare(job))
@@ -218,11 +221,11 @@ class Runtime:
     async def _prepare(self, job: Job) -> None:
         """Fetch the weights, wait for the engine process, start the job."""
         try:
+            self.refusal.check()
             folder = self._folder(job.model)
             if folder is not None and not await self._integrity.check(job.model):
                 folder = None
             if folder is None:
-                self.refusal.check()  # a process is to be started
                 folder = await asyncio.shield(self.fetches.start(job.model))
                 self._folders[job.model.name] = folder
                 self._integrity.whole.add(job.model.name)
@@ -288,7 +291,8 @@ class Runtime:
         name = model.name
         if name in self._folders and any(held.name == name for held in self._memory.models):
             return self._folders[name]
-        # It, or a file of it, may have been deleted while the server runs.
+        # It, or a file of it, may have been deleted while the server runs, and so may the modules that load it.
+        self.refusal.look()
         found = store.folder(model, self._cache) if self._marks.hold(name) else None
         if found is None:
             self._folders.pop(name, None)

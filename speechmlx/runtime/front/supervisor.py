@@ -33,6 +33,12 @@ State = Literal["starting", "ok", "idle", "degraded", "stopped"]
 SLICE = 256 * 1024
 """Bytes per send and receive. A large message is sent in slices, so that the event loop serves others between them."""
 
+SHORTAGES = (errno.ENOBUFS, errno.ENOMEM)
+"""What macOS says for a moment of a pipe that it calls ready."""
+
+PAUSE = 0.001
+"""Seconds until it is asked again."""
+
 STEADY = 10.0
 """A process that ran this many seconds did not fail at start: when it ends it is started again at once. Nor did one
 that was useful."""
@@ -192,7 +198,10 @@ class Supervisor:
             data = self._pipe.recv(SLICE)
         except (BlockingIOError, InterruptedError):
             return
-        except OSError:
+        except OSError as error:
+            if error.errno in SHORTAGES:
+                self._pause(self._loop.remove_reader, self._loop.add_reader, self._receive)
+                return
             data = b""
         if not data:
             self._lost()
@@ -226,15 +235,30 @@ class Supervisor:
         except (BrokenPipeError, ConnectionResetError):
             self._out.clear()  # `_receive` reads the last messages, and sees the end of the pipe
         except OSError as error:
-            if error.errno != errno.ENOBUFS:  # which macOS says for a moment
-                self._out.clear()
-                self._loop.call_soon(self._broken, self._pipe, error)
+            if error.errno in SHORTAGES:
+                self._writing = True
+                self._pause(self._loop.remove_writer, self._loop.add_writer, self._flush)
+                return
+            self._out.clear()
+            self._loop.call_soon(self._broken, self._pipe, error)
         if bool(self._out) != self._writing:
             self._writing = bool(self._out)
             if self._writing:
                 self._loop.add_writer(self._pipe.fileno(), self._flush)
             else:
                 self._loop.remove_writer(self._pipe.fileno())
+
+    def _pause(self, leave: Callable[[int], object], watch: Callable[..., object], then: Callable[[], None]) -> None:
+        """Watch the pipe no more for PAUSE seconds: it is ready all the time, and the loop would do nothing else."""
+        pipe = self._pipe
+        assert pipe is not None
+        leave(pipe.fileno())
+
+        def go_on() -> None:
+            if pipe is self._pipe:
+                watch(pipe.fileno(), then)
+
+        self._loop.call_later(PAUSE, go_on)
 
     def _broken(self, pipe: socket.socket, error: OSError) -> None:
         """A message to the process was cut: no other can follow."""

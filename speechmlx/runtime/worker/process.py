@@ -80,7 +80,7 @@ def send(pipe: socket.socket, part: Part) -> None:
         try:
             rest = rest[pipe.send(rest) :]
         except OSError as error:
-            if error.errno != errno.ENOBUFS:
+            if error.errno not in (errno.ENOBUFS, errno.ENOMEM):
                 raise
             time.sleep(PAUSE)
 

@@ -289,6 +289,7 @@ def test_a_model_without_speakers_says_what_it_needs(
     tmp_path: Path, loaded: Callable[..., Any], options: LoadOptions
 ) -> None:
     engine = loaded(cosyvoice.load(write_folder(tmp_path, named=()), options))  # warmed up
+    assert not len(engine._voices._kept), "the hum is forgotten"
     with pytest.raises(BadRequest, match=r"it imitates one: give a recording of a person \(prompt_speech\)"):
         engine.begin(Speak(text="text"))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,8 +26,10 @@ from support.engine_runs import pcm, told
 from support.metal_arithmetic import in_float32
 
 from speechmlx.engines import mlx_audio
+from speechmlx.engines.lm.footprint import Unlimited
 from speechmlx.engines.mlx_audio import package
 from speechmlx.engines.mlx_audio.clone import structural_clone
+from speechmlx.engines.mlx_audio.imitation import MOST_READ
 from speechmlx.engines.mlx_audio.synthesis import Synthesizer
 from speechmlx.engines.mlx_audio.synthesis_memory import KEPT, kept_bytes
 from speechmlx.engines.mlx_audio.tree import replace_weights
@@ -130,18 +132,83 @@ def test_a_recording_is_counted(bridged: Load, seen: Callable[[str], SeenCaches]
     voice = ReferenceVoice(noise(seconds, 1, 48000), TEXT, family)
     without = claimed(engine, long(family, SHORTER))
     assert without < claimed_and_used(engine, long(family, SHORTER, voice=voice), found)
+    assert (engine.held > 0) is (family == "fish_drama3")
 
 
-def test_codes_of_a_voice_are_kept_and_its_keys_are_not(bridged: Load, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The package keeps both on its model, where no claim counts them."""
-    engine, encoded = bridged("tts/fish_drama3"), list[str]()
-    model = engine.checkpoint.model
-    monkeypatch.setattr(type(model), "_encode_audio", told(encoded, "encoded", type(model)._encode_audio))
-    recording = noise(HEARD / KEPT["fish_drama3"].rate(model), 2, 48000)
-    request = long("fish_drama3", 4, voice=ReferenceVoice(recording, TEXT, "kept"))
-    first, again = (pcm(engine.run(request)) for _ in range(2))
-    assert first == again and first and encoded == ["encoded"]
-    assert not model._voices._voices
+def drama_voice(engine: Synthesizer, number: int, text: str = TEXT) -> Speak:
+    """A short answer in the voice of a recording."""
+    recording = noise(HEARD / KEPT["fish_drama3"].rate(engine.checkpoint.model), number, 48000)
+    return long("fish_drama3", 4, voice=ReferenceVoice(recording, text, f"voice {number}"))
+
+
+@pytest.fixture
+def drama(bridged: Load) -> Iterator[Synthesizer]:
+    """Fish Drama 3, which other tests find without voices."""
+    engine = bridged("tts/fish_drama3")
+    engine.imitated.forget()
+    yield engine
+    engine.imitated.forget()
+    assert engine.held == 0
+
+
+@pytest.fixture
+def read(drama: Synthesizer, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What its networks encoded and read before a text, in order."""
+    done, kind = list[str](), type(drama.checkpoint.model)
+    monkeypatch.setattr(kind, "_encode_audio", told(done, "encoded", kind._encode_audio))
+    prefill = kind._prefill
+
+    def fill(model: Any, frames: mx.array, caches: Any, start: int, stop: int) -> mx.array:
+        done.extend(["read"] if not start else [])
+        return prefill(model, frames, caches, start, stop)
+
+    monkeypatch.setattr(kind, "_prefill", fill)
+    return done
+
+
+def test_a_voice_is_read_once_for_all_requests_with_the_same_words(drama: Synthesizer, read: list[str]) -> None:
+    """The package keeps that on its model, where no claim counts it."""
+    first, again = (pcm(drama.run(drama_voice(drama, 2))) for _ in range(2))
+    assert first == again and first and read == ["encoded", "read"]
+    kept = drama.held
+    assert kept == drama.imitated.nbytes > 0
+    assert pcm(drama.run(drama_voice(drama, 2, "Hello world."))) != first
+    assert read == ["encoded", "read", "read"] and kept < drama.held < 2 * kept
+    assert not drama.checkpoint.model._voices._voices
+
+
+def test_few_voices_are_kept_as_they_are_read(drama: Synthesizer, read: list[str]) -> None:
+    for number in (*range(MOST_READ + 1), MOST_READ, 0):
+        pcm(drama.run(drama_voice(drama, number)))
+    assert read.count("read") == MOST_READ + 2, "the first one left"
+
+
+class Budget(Unlimited):
+    """Room for `most` bytes, which nobody but the model holds."""
+
+    def __init__(self, engine: Synthesizer, most: int) -> None:
+        self._engine, self.most = engine, most
+
+    @property
+    def free(self) -> int:  # type: ignore[override]
+        return self.most - self._engine.held
+
+    def claim(self, nbytes: int) -> None:
+        if nbytes > self.most:
+            raise Busy("full")
+
+
+def test_voices_that_were_read_leave_before_a_request_is_refused(
+    drama: Synthesizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = drama_voice(drama, 0)
+    wanted, kept = pcm(drama.run(request)), drama.held
+    needs = claimed(drama, request) - kept
+    monkeypatch.setattr(drama, "room", Budget(drama, needs + kept))
+    assert claimed(drama, request) == needs + kept, "there is room for both"
+    drama.room = Budget(drama, needs + kept - 1)
+    job = drama.run(request)
+    assert drama.held == needs and pcm(job) == wanted
 
 
 def test_two_sequences_are_counted(bridged: Load, seen: Callable[[str], SeenCaches]) -> None:
@@ -184,6 +251,7 @@ def test_families_without_keys_and_values_claim_nothing(
 @pytest.mark.parametrize("family", KEPT)
 def test_what_does_not_fit_is_refused_with_the_numbers(bridged: Load, family: str) -> None:
     engine, text = bridged(f"tts/{family}"), long(family)
+    engine.imitated.forget()  # what other tests left
     says = rf"the text takes \d+ MB with {family}, and this model may have \d+ MB \(--memory-limit\)"
     check_job_refused(engine, text, says)
     with room(engine, 10 * claimed(engine, text)), pytest.raises(Busy, match="wanted"):

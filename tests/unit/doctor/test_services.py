@@ -52,6 +52,15 @@ def test_two_services(tmp_path: Path) -> None:
     assert (both.state, own.state) == ("warning", "ok") and "brew services stop" in both.to_do
 
 
+def test_a_service_that_says_why_it_ended(tmp_path: Path) -> None:
+    output = tmp_path / "Library/Logs/speechmlx/speechmlx.out"
+    output.parent.mkdir(parents=True)
+    output.write_text("audio-server: port must be a number\n")
+    (found,) = findings(tmp_path, ENDED.replace("2", "0"), f"{LABEL}.plist")
+    assert (found.state, found.text) == ("warning", "it ended with status 0: port must be a number")
+    assert found.to_do == "Mend that, then `audio-server service start`."
+
+
 @pytest.mark.parametrize("label", [LABEL, BREW_LABEL])
 def test_a_service_that_was_switched_off(tmp_path: Path, label: str) -> None:
     told = f'disabled services = {{\n\t\t"com.apple.x" => enabled\n\t\t"{label}" => disabled\n\t}}\n'

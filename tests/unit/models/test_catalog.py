@@ -236,6 +236,11 @@ def test_every_file_of_the_index_is_vouched_for() -> None:
                 assert source.revision == "main" or len(source.revision) == 40
 
 
+def test_pocket_tts_comes_from_known_commits() -> None:
+    sources = {source for source in origins(CATALOG.resolve("pocket-tts")) if isinstance(source, HubFiles)}
+    assert len(sources) == 2 and all(len(source.revision) == 40 for source in sources)
+
+
 def test_starter_models_need_no_hub() -> None:
     for kind, name in CATALOG.of_profile("starter").items():
         assert isinstance(CATALOG.resolve(name, kind).sources[0], IndexFiles)

@@ -65,6 +65,13 @@ def test_the_verbs(tmp_path: Path) -> None:
     assert 'Environment="HF_ENDPOINT=https://hub.example"' in unit
     told = run("status", "--json")
     assert (told.returncode, json.loads(told.stdout)["pid"]) == (0, 4711)
+    (managers.state / "active").unlink()
+    (managers.state / "broken").touch()
+    assert run("status").stdout.startswith(
+        "Not running; it ended with status 2: port must be a number\nMend that, then `audio-server service start`\n"
+    )
+    (managers.state / "broken").unlink()
+    run("start")
     journal = tmp_path / "programs/journalctl"
     journal.write_text('#!/bin/sh\necho "$*"; exit 5\n')
     journal.chmod(0o755)

@@ -69,6 +69,12 @@ def test_its_life(managers: ServiceManagers, launchd: LaunchdAgent) -> None:
     assert launchd.restart() == ["Started; it starts again at each login"] and launchd.status().running
     (managers.state / "loaded").write_text("ended")
     assert (launchd.status().running, launchd.status().exit) == (False, "2")
+    assert launchd.status().said == ""
+    output = managers.home / "Library/Logs/speechmlx/speechmlx.out"
+    output.write_text("Ready\n" * 9_999 + "audio-server: there is no model 'ears'\n")
+    assert launchd.status().said == "there is no model 'ears'"
+    output.write_text("audio-server: there is no model 'ears'\nReady\n")  # and it was stopped
+    assert launchd.status().said == ""
     managers.calls()
     assert launchd.start() == ["Started"]
     assert managers.calls() == [f"launchctl kickstart {TARGET}"]

@@ -84,7 +84,9 @@ def test_its_life(managers: ServiceManagers, systemd: SystemdUnit) -> None:
     (managers.state / "broken").touch()
     with pytest.raises(BadRequest, match=r"start speechmlx.service failed: Job failed\. See journalctl\."):
         systemd.start()
-    assert systemd.status().exit == "2"
+    assert (systemd.status().exit, systemd.status().said) == ("2", "port must be a number")
+    (managers.home.parent / "programs/journalctl").unlink()
+    assert (systemd.status().exit, systemd.status().said) == ("2", "")
     assert systemd.uninstall()[0] == f"Deleted {systemd.file}"
     assert systemd.uninstall() == [f"There is no service: {systemd.file} is not there"]
     with pytest.raises(BadRequest, match="`audio-server service install` makes it"):

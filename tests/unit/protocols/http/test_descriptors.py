@@ -55,4 +55,7 @@ def test_it_is_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
         now = 61.0
         assert shortages.takes(OSError(errno.ENFILE, "Too many open files in system"))
     assert len(caplog.records) == 2
+    shortages = ShortageLog(lambda: now)
+    assert all(shortages.takes(OSError(number, "No room")) for number in (errno.ENOBUFS, errno.ENOMEM))
+    assert caplog.messages[2:] == ["the system has no memory for more connections (No room): new ones wait"]
     assert not shortages.takes(OSError(errno.EPIPE, "broken")) and not shortages.takes(ValueError())

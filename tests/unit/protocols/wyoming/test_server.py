@@ -23,13 +23,14 @@ from wyoming.ping import Ping
 from wyoming.tts import Synthesize, SynthesizeChunk, SynthesizeStart, SynthesizeStop
 
 from speechmlx.config import Config
-from speechmlx.errors import EngineFailed
+from speechmlx.errors import EngineFailed, TemporaryFailure
 from speechmlx.models.licences import Licences
 from speechmlx.models.spec import Catalog
 from speechmlx.protocols.http.services import Services, build_services
 from speechmlx.protocols.wyoming import connection, framing, server
 from speechmlx.protocols.wyoming.server import WyomingServer
 from speechmlx.runtime.front.metrics import Metrics
+from speechmlx.runtime.front.refusal import WorkRefusal
 from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.types import Chunk, DetectSpeech, Kind, Listen, Request, Speak
 
@@ -52,6 +53,7 @@ class FakeRuntime(ScriptedInput):
         self.metrics = Metrics()
         self.licences = Licences(config)
         self.drained = asyncio.Event()
+        self.refusal = WorkRefusal()
         self.spoken: list[FakeJob] = []
         self._run = run
 
@@ -224,6 +226,19 @@ async def test_an_accident_is_an_error_and_the_server_goes_on(
         assert [event.type for event in told] == ["audio-start", "audio-chunk", "error"]
         assert told[-1].data == {"text": "the server failed on this request; its log has more", "code": "engine_failed"}
     assert sum(record.exc_info is not None for record in caplog.records) == 2
+
+
+@pytest.mark.parametrize("running", [fails], indirect=True)
+async def test_an_accident_for_want_of_the_server_s_files_is_said_so(
+    running: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    running.runtime.refusal.give(TemporaryFailure("the files are gone"))
+    async with running.client() as client:
+        await client.write_event(Synthesize("text").event())
+        told = await rest(client)
+    assert told[-1].data == {"text": "the files are gone", "code": "engine_lost"}
+    assert not any(record.exc_info for record in caplog.records)
+    assert caplog.messages[-1] == "127.0.0.1 Wyoming failed, and this server can do no more work: "
 
 
 @pytest.mark.parametrize("running", [never_ends], indirect=True)

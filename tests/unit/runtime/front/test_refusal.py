@@ -8,6 +8,7 @@ import os
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support.fake_supervisor import Front
 
@@ -17,7 +18,8 @@ from speechmlx.models.spec import Model
 from speechmlx.runtime.front import refusal
 from speechmlx.runtime.front.refusal import WorkRefusal
 from speechmlx.runtime.front.weights import fetch
-from speechmlx.types import Kind, Speak
+from speechmlx.runtime.ipc.messages import HeldModel, MemoryReport, Start
+from speechmlx.types import Audio, Kind, Speak, Transcribe
 
 MODEL = Model(name="m", kind=Kind.TTS, engine="none:load", sources=(), size=0, memory=0, rate=24000, licence="none")
 
@@ -89,6 +91,23 @@ async def test_the_first_reason_counts_and_is_heard_at_once(python: Path) -> Non
     python.unlink()
     with pytest.raises(EngineLost, match="no GPU"):
         all_work.check()
+
+
+async def test_no_model_is_loaded_after_the_files_are_gone(
+    tmp_path: Path, python: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its modules would not be found. What is in memory works on until the server ends."""
+    front = Front(Config(profile="test", cache=tmp_path), monkeypatch)
+    await front.runtime.start()
+    front.engine.come_up()
+    front.runtime.submit(Speak(text="before"))
+    front.engine.say(MemoryReport((HeldModel("tts-row", "loaded", 5, False),)))
+    python.unlink()
+    front.runtime.submit(Speak(text="goes on"))
+    with pytest.raises(EngineLost, match="as after an upgrade"):
+        await front.runtime.submit(Transcribe(audio=Audio(np.zeros(1600, np.float32), 16000))).finished()
+    assert [sent.request.kind for sent in front.engine.sent if isinstance(sent, Start)] == [Kind.TTS, Kind.TTS]
+    await front.runtime.close()
 
 
 def test_a_program_without_a_python_of_its_own_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:

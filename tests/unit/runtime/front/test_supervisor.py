@@ -206,6 +206,51 @@ async def test_a_message_for_which_there_is_no_buffer_now_is_sent_later(front: F
     assert received[1] == CancelJob(1) and front.calls == ["up"]
 
 
+class PipeWithoutBuffers:
+    """A pipe that is called ready, and neither sends nor receives. `asked`: how often."""
+
+    def __init__(self, pipe: Any, error: int) -> None:
+        self._pipe = pipe
+        self._error = error
+        self.asked = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._pipe, name)
+
+    def _refuse(self, _: object) -> Any:
+        self.asked += 1
+        raise OSError(self._error, os.strerror(self._error))
+
+    send = recv = _refuse
+
+
+@pytest.mark.parametrize("error", [errno.ENOBUFS, errno.ENOMEM])
+@pytest.mark.parametrize("receives", [False, True])
+async def test_a_system_without_buffers_is_asked_again_after_a_pause(
+    front: Front, error: int, receives: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pipe stays ready: without a pause the event loop would do nothing else."""
+    process = await front.up()
+    real: Any = front.supervisor._pipe
+    empty: Any = PipeWithoutBuffers(real, error)
+    front.supervisor._pipe = empty
+    later: list[Callable[[], None]] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(asyncio.get_running_loop(), "call_later", lambda delay, call: later.append(call))
+        if receives:
+            process.send(Ended(1))
+        else:
+            front.supervisor.send(CancelJob(1))
+        for times in (1, 2):
+            for _ in range(100):
+                await asyncio.sleep(0)
+            assert (empty.asked, len(later)) == (times, 1)
+            later.pop()()
+    empty.send, empty.recv = real.send, real.recv
+    await until(lambda: front.calls == ["up", Ended(1)] if receives else CancelJob(1) in process.received())
+    assert not process.killed
+
+
 async def test_a_message_that_is_cut_costs_the_process(front: Front) -> None:
     process = await front.up()
     pipe: Any = FaultyPipe(front.supervisor._pipe, None, errno.EIO)
