@@ -235,6 +235,7 @@ class CosyVoice:
                 utterance.cache = None
                 state.tokens_in += utterance.words
                 state.tokens_out += utterance.spoken
+                state.cut_off = state.cut_off or utterance.is_cut_off
 
     def _has_work(self, state: Speaking) -> bool:
         utterance = state.utterance

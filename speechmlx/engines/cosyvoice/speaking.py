@@ -41,6 +41,8 @@ class Speaking:
     tokens_out: int = 0
     begun: int = 0
     """Pieces of text."""
+    cut_off: bool = False
+    """Speech of a piece did not end by itself."""
     _rest: str = ""
     """The sentence that is being written."""
     _live: LiveText | None = None
@@ -141,4 +143,5 @@ class Speaking:
     def closing(self) -> list[Event]:
         """The last events: a short silence where nothing was to be said, and the usage."""
         self.finished = True
-        return last_events(self.samples, self.rate, tokens_in=self.tokens_in, tokens_out=self.tokens_out)
+        counts = {"tokens_in": self.tokens_in, "tokens_out": self.tokens_out, "cut_off": self.cut_off}
+        return last_events(self.samples, self.rate, **counts)

@@ -53,6 +53,8 @@ class Utterance:
     ahead: int | None = None
     is_whole: bool = False
     """All of its speech tokens are there."""
+    is_cut_off: bool = False
+    """They did not end by themselves."""
     heard: list[int] = field(default_factory=list)
     """The speech tokens that are made to sound."""
     _silence: int = 0
@@ -98,7 +100,8 @@ class Utterance:
             self.tokens.append(token)
             self._silence = self._silence + 1 if token in self.silent else 0
             self.heard += [token] if self._silence <= MOST_SILENT else []
-        self.is_whole = token >= self.speech or len(self.tokens) == self.last
+        self.is_cut_off = token < self.speech and len(self.tokens) == self.last
+        self.is_whole = token >= self.speech or self.is_cut_off
 
     @property
     def sounds(self) -> bool:
