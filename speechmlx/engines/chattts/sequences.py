@@ -74,10 +74,11 @@ class SequenceLoop:
         self._model = model
         self.batch = Batch[ChatSequence]()
 
-    def read(self, sequence: ChatSequence, count: int) -> None:
-        """Read `count` tokens of a prompt, up to those that are unread."""
+    def read(self, sequence: ChatSequence, most: int) -> int:
+        """Read up to `most` tokens of a prompt that are unread. Returns how many."""
         if sequence.cache is None:
             sequence.cache = new_cache(self._model)
+        count = min(most, sequence.unread)
         end = sequence.read + count
         rows = self._model.embedded(mx.array(sequence.prompt[sequence.read : end]))
         if sequence.speaker is not None and sequence.read <= sequence.speaker[0] < end:
@@ -86,6 +87,7 @@ class SequenceLoop:
         self._model.states(rows[None], sequence.cache)
         evaluate(sequence.cache)
         sequence.read = end
+        return count
 
     def step(self, sequences: Sequence[ChatSequence]) -> list[ChatSequence]:
         """Draw once for each; all have read their prompts. Returns those whose numbers are none: they are over."""

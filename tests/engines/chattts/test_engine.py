@@ -11,6 +11,7 @@ from unittest.mock import patch
 import mlx.core as mx
 import numpy as np
 import pytest
+from support.claimed_memory import SmallRoom
 from support.engine_runs import run, sound, stream, work, work_until_idle
 from support.tiny_chattts import endless, made, shapes, write_folder
 
@@ -23,7 +24,7 @@ from speechmlx.engines.chattts.sound import FIRST
 from speechmlx.engines.chattts.speech_request import ChatSpeech
 from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.step_size import StepSize
-from speechmlx.errors import BadRequest, ModelUnavailable, SpeechError, UnknownVoice, Unsupported, WeightsDamaged
+from speechmlx.errors import BadRequest, Busy, ModelUnavailable, SpeechError, UnknownVoice, Unsupported, WeightsDamaged
 from speechmlx.types import (
     Audio,
     Chunk,
@@ -31,6 +32,7 @@ from speechmlx.types import (
     Event,
     Feed,
     FeedText,
+    FlushText,
     NamedVoice,
     ReferenceVoice,
     Speak,
@@ -298,6 +300,18 @@ def test_a_cancelled_request_is_freed_and_changes_no_other(engine: ChatTts) -> N
     assert mx.get_active_memory() <= before
 
 
+def test_what_never_fits_is_refused_for_good(engine: ChatTts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where others hold what it needs, a later request may be taken."""
+    state = engine.begin(Speak(text=TEXT))
+    needs = engine.held
+    engine.end(state)
+    for most, error, says in ((needs - 1, BadRequest, "--memory-limit"), (needs, Busy, "full")):
+        monkeypatch.setattr(engine, "room", SmallRoom(most, 0))
+        with pytest.raises(error, match=says):
+            engine.begin(Speak(text=TEXT))
+        assert engine.held == 0
+
+
 @pytest.mark.parametrize(
     ("fields", "error", "message"),
     [
@@ -330,8 +344,9 @@ def test_requests_of_other_kinds_are_refused(engine: ChatTts) -> None:
     with pytest.raises(Unsupported, match="ChatTTS speaks; it cannot transcribe"):
         engine.begin(Transcribe(audio=Audio(np.zeros(RATE, np.float32), RATE)))
     state = engine.begin(SpeakStream())
-    with pytest.raises(BadRequest, match="a text is fed as text"):
-        engine.feed(state, Feed(np.zeros(RATE, np.float32)))
+    for command in (Feed(np.zeros(RATE, np.float32)), FlushText()):
+        with pytest.raises(Unsupported, match=f"ChatTTS does not take {type(command).__name__} commands"):
+            engine.feed(state, command)
     engine.end(state)
 
 

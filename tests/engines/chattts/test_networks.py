@@ -70,7 +70,7 @@ def drawn(model: ChatModel, *sequences: ChatSequence) -> Iterator[ChatSequence]:
     loop = SequenceLoop(model)
     for one in sequences:
         while one.is_reading:
-            loop.read(one, min(3, one.unread))
+            loop.read(one, 3)
     while going := [one for one in sequences if not one.is_over]:
         assert not loop.step(going)
     assert not loop.batch.members

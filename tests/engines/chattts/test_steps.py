@@ -46,10 +46,10 @@ def test_the_size_of_steps_changes_no_sample(talkative: ChatTts, monkeypatch: py
         read.clear()
 
 
-def noted(read: list[int], function: Callable[[ChatSequence, int], None]) -> Callable[[ChatSequence, int], None]:
-    def run(sequence: ChatSequence, count: int) -> None:
-        read.append(count)
-        function(sequence, count)
+def noted(read: list[int], function: Callable[[ChatSequence, int], int]) -> Callable[[ChatSequence, int], int]:
+    def run(sequence: ChatSequence, most: int) -> int:
+        read.append(function(sequence, most))
+        return read[-1]
 
     return run
 

@@ -20,7 +20,7 @@ from speechmlx.engines.cosyvoice.engine import CosyVoice
 from speechmlx.engines.cosyvoice.text_tokens import QwenTokens
 from speechmlx.engines.cosyvoice.utterance_sound import faded
 from speechmlx.engines.step_size import StepSize
-from speechmlx.errors import BadRequest, ModelUnavailable, SpeechError, UnknownVoice, Unsupported
+from speechmlx.errors import BadRequest, Busy, ModelUnavailable, SpeechError, UnknownVoice, Unsupported
 from speechmlx.types import (
     Audio,
     Chunk,
@@ -215,6 +215,15 @@ def test_speech_that_does_not_end_is_cut_off(
         assert isinstance(usage, Usage) and usage.tokens_out >= 2 * usage.tokens_in and usage.cut_off
 
 
+def test_what_never_fits_is_refused_for_good(engine: CosyVoice, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where others hold what it needs, a later request may be taken."""
+    for most, error, says in ((engine._request_bytes - 1, BadRequest, "--memory-limit"), (10**12, Busy, "full")):
+        monkeypatch.setattr(engine, "room", SmallRoom(most, 0))
+        with pytest.raises(error, match=says):
+            engine.begin(Speak(text=TEXT))
+        assert engine.held == 0
+
+
 def test_a_recording_is_prepared_once(engine: CosyVoice) -> None:
     voice = ReferenceVoice(Audio(numbers(2, RATE) * np.float32(0.1), RATE), "", "two")
     first, second = engine.begin(Speak(text="A", voice=voice)), engine.begin(Speak(text="A", voice=voice))
@@ -222,7 +231,7 @@ def test_a_recording_is_prepared_once(engine: CosyVoice) -> None:
     engine.step([second])
     assert second.voice is not None and second.voice is first.voice
     engine.end(second)
-    assert second.preparing is None
+    assert second.hearing is None
 
 
 def test_what_the_language_model_reads(engine: CosyVoice) -> None:
@@ -285,7 +294,7 @@ def test_requests_of_other_kinds_are_refused(engine: CosyVoice) -> None:
     with pytest.raises(Unsupported, match="CosyVoice 2 speaks; it cannot transcribe"):
         engine.begin(Transcribe(audio=RECORDING))
     state = engine.begin(SpeakStream())
-    with pytest.raises(BadRequest, match="a text is fed as text"):
+    with pytest.raises(Unsupported, match="CosyVoice 2 does not take Feed commands"):
         engine.feed(state, Feed(RECORDING.samples))
     engine.end(state)
 
