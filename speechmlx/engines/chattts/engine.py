@@ -79,7 +79,7 @@ class ChatTts(TurnSynthesis[ChatSpeech]):
             sequence = state.manner.refining(text, number)
             if sequence is None:
                 sequence = state.manner.speaking(self._tokens.encode(text), number, self._model.end)
-            state.open.append(ChatPiece(text, number, ChatSound(self._decoder, self._vocoder, self._pace), sequence))
+            state.open.append(ChatPiece(text, number, ChatSound(self._decoder, self._vocoder, self.pace), sequence))
 
     def _draw(self, states: Sequence[ChatSpeech], found: StepEvents) -> None:
         """Draw once for each piece; go on to speech where a text was refined."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from speechmlx.engines.parts.pace import LayerPace
+from speechmlx.engines.parts.pace import LayerPace, LayerPaced
 from speechmlx.engines.parts.speech_engine import SpeechEngine
 from speechmlx.engines.parts.step_events import StepEvents, ends_alone
 from speechmlx.engines.parts.turn_speech import SoundingPiece, TurnSpeech
@@ -18,23 +18,14 @@ FIRST_PIECE, LEAST_PIECE, MOST_PIECE = 32, 16, 512
 State = TypeVar("State", bound=TurnSpeech[Any])
 
 
-class TurnSynthesis(SpeechEngine[State]):
+class TurnSynthesis(LayerPaced, SpeechEngine[State]):
     """Requests share each draw. Their prompts are read and their sound is computed for one at a time."""
 
     def __init__(self, nbytes: int, max_batch: int, pace: LayerPace) -> None:
         """`pace`: that of all networks but the language model."""
         super().__init__(nbytes, max_batch)
-        self._pace, self._piece = pace, StepSize(FIRST_PIECE, LEAST_PIECE, MOST_PIECE)
+        self.pace, self._piece = pace, StepSize(FIRST_PIECE, LEAST_PIECE, MOST_PIECE)
         self._served = 0
-
-    @property
-    def aim(self) -> float:
-        """Seconds that a step should take."""
-        return self._pace.aim
-
-    @aim.setter
-    def aim(self, seconds: float) -> None:
-        self._pace.aim = seconds
 
     def step(self, states: Sequence[State]) -> Sequence[Sequence[Event | Exception]]:
         """Draw for each of `states` or, in turn, do one piece of other work for who has waited longest for it."""

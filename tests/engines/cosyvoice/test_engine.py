@@ -106,7 +106,7 @@ def test_requests_together_sound_as_alone(engine: CosyVoice) -> None:
 def smallest_steps(engine: CosyVoice, monkeypatch: pytest.MonkeyPatch) -> None:
     """A token of a prompt, or a layer of a network, in a step."""
     monkeypatch.setattr(engine, "_piece", StepSize(1, 1, 1))
-    monkeypatch.setattr(engine._pace, "_sizes", defaultdict(lambda: StepSize(1, 1, 1)))
+    monkeypatch.setattr(engine.pace, "_sizes", defaultdict(lambda: StepSize(1, 1, 1)))
 
 
 def count_steps(engine: CosyVoice, request: Speak) -> tuple[bytes, int]:
