@@ -13,6 +13,7 @@ from speechmlx.engines.chattts.speakers import SpeakerBook
 from speechmlx.engines.chattts.speech_request import ChatPiece, ChatSpeech
 from speechmlx.engines.chattts.tokens import ChatTokens
 from speechmlx.engines.lm.footprint import batch_bytes, bytes_per_token
+from speechmlx.engines.lm.sampling import NOT_FINITE
 from speechmlx.engines.parts.pace import LayerPace
 from speechmlx.engines.parts.prompt_reading import read_shortest_first
 from speechmlx.engines.parts.step_events import StepEvents
@@ -39,12 +40,13 @@ class ChatTts(TurnSynthesis[ChatSpeech]):
         speakers: SpeakerBook,
         tokens: ChatTokens,
         nbytes: int,
+        pipelined: bool = False,
     ) -> None:
-        """`nbytes`: of all weights."""
+        """`nbytes`: of all weights. `pipelined`: for a device that would wait for Python."""
         super().__init__(nbytes, MAX_BATCH, LayerPace())
         self._model, self._decoder, self._vocoder = model, decoder, vocoder
         self._speakers, self._tokens = speakers, tokens
-        self._loop = SequenceLoop(model)
+        self._loop = SequenceLoop(model, pipelined)
         self._token_bytes = bytes_per_token(model)
 
     def _bytes(self, states: Sequence[ChatSpeech]) -> int:
@@ -83,19 +85,23 @@ class ChatTts(TurnSynthesis[ChatSpeech]):
 
     def _draw(self, states: Sequence[ChatSpeech], found: StepEvents) -> None:
         """Draw once for each piece; go on to speech where a text was refined."""
-        drawing = [(state, piece) for state in states for piece in state.pieces if piece.draws]
-        failed = self._loop.step([piece.sequence for _, piece in drawing])
-        for state, piece in drawing:
-            sequence = piece.sequence
-            if sequence in failed:
+        drawing = {id(piece.sequence): (state, piece) for state in states for piece in state.pieces if piece.draws}
+        for sequence, drawn in self._loop.step([piece.sequence for _, piece in drawing.values()]):
+            state, piece = drawing[id(sequence)]
+            if drawn[0] == NOT_FINITE:
                 state.finished = True
                 found[id(state)].append(failure(sequence))
-            elif sequence.is_over:
-                state.tokens_out += len(sequence.drawn)
-                state.cut_off = state.cut_off or (sequence.is_speech and sequence.is_cut_off)
-                if not sequence.is_speech:
-                    words = state.manner.refined(sequence, piece.text)
-                    piece.sequence = state.manner.speaking(words, piece.number, self._model.end)
+                continue
+            sequence.take(drawn)
+            if not sequence.is_over:
+                continue
+            self._loop.remove(sequence)
+            sequence.cache = None
+            state.tokens_out += len(sequence.drawn)
+            state.cut_off = state.cut_off or (sequence.is_speech and sequence.is_cut_off)
+            if not sequence.is_speech:
+                words = state.manner.refined(sequence, piece.text)
+                piece.sequence = state.manner.speaking(words, piece.number, self._model.end)
 
     def _work(self, state: ChatSpeech, events: list[Event | Exception]) -> None:
         """A silence, a prompt, or a part of the first piece's sound."""

@@ -37,7 +37,7 @@ class ChatPiece(SoundingPiece[mx.array]):
 
     def _drawn(self) -> tuple[Sequence[mx.array], bool]:
         speech = self.sequence
-        return speech.states, speech.is_speech and speech.is_over
+        return (speech.states[: len(speech.drawn)], speech.is_over) if speech.is_speech else ((), False)
 
 
 @dataclass(eq=False)
@@ -50,11 +50,6 @@ class ChatSpeech(TurnSpeech[str | float]):
 
     def cut(self, text: str) -> Iterator[str | float]:
         return self.manner.pieces(text)
-
-    @property
-    def busy(self) -> bool:
-        """Whether there is work on the text fed so far."""
-        return not self.finished and (self.is_ended or bool(self._coming) or bool(self.open))
 
     @property
     def pieces(self) -> list[ChatPiece]:

@@ -32,6 +32,7 @@ from speechmlx.engines.parts.turn_synthesis import TurnSynthesis
 from speechmlx.reading.pauses import check_pauses
 from speechmlx.types import Event, Speak, SpeakStream, TextFlushed
 
+MAX_BATCH = 4
 MARKS = 16
 """Tokens at most that a prompt has besides text and speech."""
 
@@ -59,7 +60,6 @@ class CosyVoice(TurnSynthesis[Speaking]):
         rate: int,
         voices: VoiceBook,
         tokens: TextTokens,
-        max_batch: int,
         pipelined: bool,
         pace: LayerPace,
     ) -> None:
@@ -67,7 +67,7 @@ class CosyVoice(TurnSynthesis[Speaking]):
 
         `pipelined`: launch a speech token before the last one is read, for a device that would wait.
         """
-        super().__init__(bytes_of(model, new_sound, voices), max_batch, pace)
+        super().__init__(bytes_of(model, new_sound, voices), MAX_BATCH, pace)
         self.generation, self.name = generation, generation.name
         self._model, self._new_sound, self._rate = model, new_sound, rate
         self._voices, self._tokens = voices, tokens

@@ -48,7 +48,6 @@ HEADS = 8
 TRANSFORMER_HEADS = 16
 LANGUAGE_MODEL, VOICES = "lm.", "voices."
 """Prefixes of the tensors of the language model, and of the speakers."""
-MAX_BATCH = 4
 WARM_UP = "Hi."
 HUM = 1.0
 """Seconds of a recording for the warm-up of a model without speakers."""
@@ -121,7 +120,6 @@ def _engine(
         hift.shape.rate,
         voices,
         tokens,
-        max_batch=MAX_BATCH,
         pipelined=on_gpu,
         pace=pace,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -107,10 +106,6 @@ class FrameSpeech(SpokenRequest, Generic[Row, Sound]):
 class PiecewiseSpeech(FrameSpeech[Row, Sound], PiecedRequest[str | float]):
     """What comes are pieces of text, and seconds of silence: each is begun once all before it was heard."""
 
-    def cut(self, text: str) -> Iterable[str | float]:
-        """`text` in pieces, and seconds of silence. Raises BadRequest for a pause too long."""
-        raise NotImplementedError
-
     def feed(self, text: str) -> None:
         """More of the text; each sentence is said once it is complete. Raises BadRequest for a pause too long."""
         sentences, self._rest = whole_sentences(self._rest + text)
@@ -126,11 +121,6 @@ class PiecewiseSpeech(FrameSpeech[Row, Sound], PiecedRequest[str | float]):
     def coming(self) -> tuple[str, ...]:
         """The pieces that are not begun."""
         return tuple(one for one in self._coming if isinstance(one, str))
-
-    @property
-    def busy(self) -> bool:
-        """Whether there is something to do on the text so far."""
-        return not self.finished and bool(self._coming or self.is_ended or not self.is_quiet)
 
     def next_piece(self, events: list[Event | Exception]) -> str | None:
         """The next piece of text; silences before it are added to `events`. None: there is none, or it is not due."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
 
@@ -92,10 +92,19 @@ class PiecedRequest(SpokenRequest, Generic[Coming]):
     _coming: deque[Coming] = field(default_factory=deque)
     """What is not begun."""
 
+    def cut(self, text: str) -> Iterator[Any]:
+        """`text` in pieces. Raises BadRequest, as they are taken, for one that cannot be read."""
+        raise NotImplementedError
+
     @property
     def is_quiet(self) -> bool:
         """Whether all that was begun was heard."""
         raise NotImplementedError
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is something to do on the text so far."""
+        return not self.finished and bool(self._coming or self.is_ended or not self.is_quiet)
 
     @property
     def is_over(self) -> bool:

@@ -69,10 +69,6 @@ class TurnSpeech(PiecedRequest[Iterator[Piece]], Generic[Piece]):
     begun: int = 0
     """Pieces of text."""
 
-    def cut(self, text: str) -> Iterator[Piece]:
-        """`text` in pieces. Raises BadRequest, as they are taken, for one that cannot be read."""
-        raise NotImplementedError
-
     @property
     def draws(self) -> bool:
         """Whether something of it can be drawn."""
