@@ -99,7 +99,7 @@ def _counted(function: Callable[..., Any], watch: Watch, found: list[Counts]) ->
 
 
 def cosyvoice(engine: Any, watch: Watch) -> Steps:
-    parts = ((engine, "_read", "piece of a prompt"), (engine, "_generate", "one token"))
+    parts = ((engine, "_read", "piece of a prompt"), (engine, "_draw", "one token"))
     return in_parts(engine, watch, Speak(text=TEXT), parts, ((engine, "_sound", "sound of a sentence"),))
 
 

@@ -19,7 +19,7 @@ import pytest
 import soundfile
 import soxr
 from engines.whisper.test_live import listen
-from support import cosyvoice_runs, fishspeech_runs, narrow_bridge, tiny_moshi, tiny_talker
+from support import chattts_runs, cosyvoice_runs, fishspeech_runs, narrow_bridge, tiny_moshi, tiny_talker
 from support.cpu_runs import on_cpu
 from support.engine_runs import fed, run, sound
 from support.gpu_branches import ROOT, choices, modules
@@ -390,8 +390,8 @@ def test_a_compiled_predictor_on_quantised_weights_speaks_the_same(talking: list
 def test_all_that_only_a_gpu_runs_was_run(on_gpu: GpuRuns, loaded: Callable[..., Any], tmp_path: Path) -> None:
     with on_gpu():
         tiny_moshi.answer_in_narrow_types(tmp_path, loaded, METAL)
-        cosyvoice_runs.speak_in_narrow_types(tmp_path / "cosyvoice", loaded, METAL)
-        fishspeech_runs.speak_in_narrow_types(tmp_path / "fishspeech", loaded, METAL)
+        for runs in (chattts_runs, cosyvoice_runs, fishspeech_runs):
+            runs.speak_in_narrow_types(tmp_path / runs.__name__, loaded, METAL)
     left: dict[str, list[int]] = {}
     for path in modules():
         for choice in choices(path):

@@ -58,13 +58,17 @@ class DrawingRows:
         )
 
 
-def counted(last: Sequence[Sequence[tuple[int, ...]]], groups: int, vocabulary: int) -> mx.array:
-    """How often each code is among the last WINDOW frames of each row: [rows * groups, vocabulary]."""
-    counts = np.zeros((len(last), groups, vocabulary), np.float32)
-    for row, frames in enumerate(last):
-        for frame in frames[-WINDOW:]:
+def counted(before: Sequence[Sequence[Sequence[int]]], last: mx.array, vocabulary: int) -> mx.array:
+    """How often each code is among the last WINDOW frames of each row: float32 [rows * groups, vocabulary].
+
+    `last` [rows, groups]: those of the last frame, which may not have been read yet; -1 for none. `before`: all others.
+    """
+    groups = last.shape[1]
+    counts = np.zeros((len(before), groups, vocabulary), np.float32)
+    for row, frames in enumerate(before):
+        for frame in frames[-(WINDOW - 1) :]:
             counts[row, range(groups), frame] += 1
-    return mx.array(counts.reshape(-1, vocabulary))
+    return mx.array(counts.reshape(-1, vocabulary)) + (last.reshape(-1, 1) == mx.arange(vocabulary))
 
 
 def kept(logits: mx.array, rows: DrawingRows, counts: mx.array | None) -> tuple[mx.array, mx.array]:

@@ -51,13 +51,13 @@ def build(folder: Path, options: LoadOptions) -> Generator[Progress, None, ChatT
         for name, tensor in read_weights(folder).items()
     }
     weights = yield from settle(weights)
-    engine = _engine(folder, config, weights, tokens)
+    engine = _engine(folder, config, weights, tokens, on_gpu=options.device == "gpu")
     if options.warm_up:
         yield from _warm_up(engine)
     return engine
 
 
-def _engine(folder: Path, config: Mapping[str, Any], weights: Weights, tokens: ChatTokens) -> ChatTts:
+def _engine(folder: Path, config: Mapping[str, Any], weights: Weights, tokens: ChatTokens, on_gpu: bool) -> ChatTts:
     try:
         model = _language_model(config, _under(LANGUAGE_MODEL, weights))
         mean, std = (np.array(weights[SPEAKERS + name]).astype(np.float16) for name in ("mean", "std"))
@@ -72,6 +72,7 @@ def _engine(folder: Path, config: Mapping[str, Any], weights: Weights, tokens: C
         SpeakerBook(mean, std),
         tokens,
         nbytes=sum(w.nbytes for w in weights.values()),
+        pipelined=on_gpu,
     )
 
 

@@ -84,7 +84,7 @@ class ChatManner:
 
     def refined(self, sequence: ChatSequence, text: str) -> tuple[int, ...]:
         """The text tokens to say after a piece was refined: its own, where nothing was written."""
-        words = self.tokens.said(tuple(token for (token,) in sequence.drawn))
+        words = self.tokens.said(tuple(token for token, *_ in sequence.drawn))
         return words or self.tokens.encode(text)
 
     def speaking(self, words: tuple[int, ...], number: int, end: int) -> ChatSequence:

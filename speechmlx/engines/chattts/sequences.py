@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from speechmlx.engines.chattts.drawing import DrawingRows, DrawingRule, choose, counted
 from speechmlx.engines.chattts.network import GROUPS, ChatModel
 from speechmlx.engines.finite import NotFinite
-from speechmlx.engines.lm.batch import Batch
+from speechmlx.engines.lm.decoder import TokenLoop
 from speechmlx.engines.lm.kv_cache import evaluate, new_cache
+from speechmlx.engines.lm.sampling import NOT_FINITE
 
 
 @dataclass(eq=False)
@@ -34,13 +35,27 @@ class ChatSequence:
     cache: list[Any] | None = None
     read: int = 0
     """Tokens of the prompt whose keys and values are there."""
-    drawn: list[tuple[int, ...]] = field(default_factory=list)
-    """Text tokens, one each, or frames."""
+    tokens: list[Sequence[int]] = field(init=False)
+    """The last of the prompt, and what was drawn after it: each GROUPS codes, or a text token as often."""
+    ahead: list[int] | None = None
     states: list[mx.array] = field(default_factory=list)
-    """[width]: what each frame was drawn from."""
+    """[width]: what each token or frame was drawn from, also those that are not read yet."""
     is_over: bool = False
     is_cut_off: bool = False
     """It is over for want of places."""
+
+    def __post_init__(self) -> None:
+        self.tokens = [self.prompt[-1:] * GROUPS]
+
+    @property
+    def drawn(self) -> list[Sequence[int]]:
+        """Text tokens, or frames."""
+        return self.tokens[1:]
+
+    @property
+    def last(self) -> int:
+        """Number of `tokens` with which it is cut off."""
+        return 1 + self.limit
 
     @property
     def unread(self) -> int:
@@ -53,31 +68,31 @@ class ChatSequence:
         return self.unread > 0
 
     @property
-    def longest(self) -> int:
-        """Tokens that it may come to."""
-        return len(self.prompt) + self.limit
+    def reads_frames(self) -> bool:
+        """Whether what it reads next is a frame."""
+        return self.is_speech and bool(self.states)
 
-    def take(self, tokens: tuple[int, ...], state: mx.array) -> None:
-        """What was drawn, and from which state [width]."""
-        if self.end not in tokens:
-            self.drawn.append(tokens)
-            if self.is_speech:
-                self.states.append(state)
-        self.is_cut_off = self.end not in tokens and len(self.drawn) >= self.limit
-        self.is_over = self.end in tokens or self.is_cut_off
+    def take(self, token: Sequence[int]) -> None:
+        """What was drawn."""
+        ends = self.end in token
+        if not ends:
+            self.tokens.append(token)
+        self.is_cut_off = not ends and len(self.tokens) >= self.last
+        self.is_over = ends or self.is_cut_off
 
 
-class SequenceLoop:
-    """Draws the next token or frame of each sequence, in one step for all."""
+class SequenceLoop(TokenLoop[ChatSequence]):
+    """Draws the next text token or frame of each sequence, in one step for all."""
 
-    def __init__(self, model: ChatModel) -> None:
+    def __init__(self, model: ChatModel, pipelined: bool = False) -> None:
+        super().__init__(pipelined)
         self._model = model
-        self.batch = Batch[ChatSequence]()
 
-    def read(self, sequence: ChatSequence, count: int) -> None:
-        """Read `count` tokens of a prompt, up to those that are unread."""
+    def read(self, sequence: ChatSequence, most: int) -> int:
+        """Read up to `most` tokens of a prompt that are unread. Returns how many."""
         if sequence.cache is None:
             sequence.cache = new_cache(self._model)
+        count = min(most, sequence.unread)
         end = sequence.read + count
         rows = self._model.embedded(mx.array(sequence.prompt[sequence.read : end]))
         if sequence.speaker is not None and sequence.read <= sequence.speaker[0] < end:
@@ -86,66 +101,51 @@ class SequenceLoop:
         self._model.states(rows[None], sequence.cache)
         evaluate(sequence.cache)
         sequence.read = end
+        return count
 
-    def step(self, sequences: Sequence[ChatSequence]) -> list[ChatSequence]:
-        """Draw once for each; all have read their prompts. Returns those whose numbers are none: they are over."""
-        self.batch.select(sequences)
-        members, cache = list(self.batch.members), self.batch.cache
-        states = self._model.states(self._inputs(members)[:, None], cache)[:, 0]
-        speaking = [place for place, one in enumerate(members) if one.is_speech]
-        writing = [place for place, one in enumerate(members) if not one.is_speech]
-        found: list[tuple[list[int], mx.array, mx.array]] = []
-        if writing:
-            found.append((writing, *self._text([members[n] for n in writing], states[mx.array(writing)])))
-        if speaking:
-            found.append((speaking, *self._frames([members[n] for n in speaking], states[mx.array(speaking)])))
-        mx.eval([layer.state for layer in cache], states, [(tokens, good) for _, tokens, good in found])
-        failed = []
-        for places, tokens, good in found:
-            for place, row, fine in zip(places, np.array(tokens).tolist(), np.array(good).tolist(), strict=True):
-                if fine:
-                    members[place].take(tuple(row), states[place])
-                else:
-                    members[place].is_over = True
-                    failed.append(members[place])
-        for member in members:
-            if member.is_over:
-                self.remove(member)
-        return failed
+    def _next(self, rows: Sequence[ChatSequence], cache: list[Any], last: mx.array) -> mx.array:
+        """The next frame, or text token GROUPS times [rows, GROUPS]; NOT_FINITE where logits are no numbers."""
+        states = self._model.states(self._inputs(rows, last)[:, None], cache)[:, 0]
+        kinds = [[place for place, row in enumerate(rows) if row.is_speech is kind] for kind in (True, False)]
+        if all(kinds):
+            parts = [
+                self._drawn([rows[n] for n in kind], states[mx.array(kind)], last[mx.array(kind)]) for kind in kinds
+            ]
+            found = mx.concatenate(parts)[mx.array(np.argsort([*kinds[0], *kinds[1]]))]
+        else:
+            found = self._drawn(rows, states, last)
+        for place, row in enumerate(rows):
+            row.states.append(states[place : place + 1].flatten())  # the same memory
+        return found
 
-    def remove(self, sequence: ChatSequence) -> None:
-        """Free the keys and values of a sequence."""
-        self.batch.remove([sequence])
-        sequence.cache = None
+    def _inputs(self, rows: Sequence[ChatSequence], last: mx.array) -> mx.array:
+        """What each sequence reads [rows, width]."""
+        if all(row.reads_frames for row in rows):
+            return self._model.embedded_codes(last)
+        if not any(row.reads_frames for row in rows):
+            return self._model.embedded(last[:, 0])
+        is_frame = _column(rows)
+        codes, text = mx.where(is_frame, last, 0), mx.where(is_frame, 0, last)
+        return mx.where(is_frame, self._model.embedded_codes(codes), self._model.embedded(text[:, 0]))
 
-    def _inputs(self, members: Sequence[ChatSequence]) -> mx.array:
-        """What each sequence reads now [n, width]: the last of its prompt, or what it drew last."""
-        last = [member.drawn[-1] if member.drawn else member.prompt[-1:] for member in members]
-        is_frame = mx.array([len(one) == GROUPS for one in last])
-        text = self._model.embedded(mx.array([one[0] if len(one) == 1 else 0 for one in last]))
-        if not any(len(one) == GROUPS for one in last):
-            return text
-        frames = self._model.embedded_codes(mx.array([one if len(one) == GROUPS else (0,) * GROUPS for one in last]))
-        return mx.where(is_frame[:, None], frames, text)
-
-    def _text(self, members: Sequence[ChatSequence], states: mx.array) -> tuple[mx.array, mx.array]:
-        """The next text token of each [n, 1], and whether its numbers are finite [n]."""
-        logits = self._model.text_logits(states)
-        tokens = choose(logits, _rows(members, 1), members[0].end)
-        return tokens[:, None], mx.isfinite(logits).all(axis=-1)
-
-    def _frames(self, members: Sequence[ChatSequence], states: mx.array) -> tuple[mx.array, mx.array]:
-        """The next frame of each [n, GROUPS], and whether its numbers are finite [n]."""
-        logits = self._model.code_logits(states)
-        counts = counted([member.drawn for member in members], GROUPS, logits.shape[-1])
-        flat = logits.reshape(-1, logits.shape[-1])
-        codes = choose(flat, _rows(members, GROUPS), members[0].end, counts)
-        return codes.reshape(-1, GROUPS), mx.isfinite(logits).all(axis=(1, 2))
+    def _drawn(self, rows: Sequence[ChatSequence], states: mx.array, last: mx.array) -> mx.array:
+        """`_next` of rows of one kind, which are drawn from `states` [rows, width]."""
+        is_speech, counts = rows[0].is_speech, None
+        logits = self._model.code_logits(states) if is_speech else self._model.text_logits(states)[:, None]
+        if is_speech:
+            frames = last if all(row.states for row in rows) else mx.where(_column(rows), last, -1)
+            counts = counted([row.tokens[1 : len(row.states)] for row in rows], frames, logits.shape[-1])
+        each = logits.shape[1]
+        chance = np.stack([row.random.random(each, np.float32) for row in rows])
+        rules = DrawingRows.of([row.rule for row in rows], chance, [not row.states for row in rows], each)
+        tokens = choose(logits.reshape(-1, logits.shape[-1]), rules, rows[0].end, counts).reshape(-1, each)
+        good = mx.isfinite(logits).all(axis=(1, 2))[:, None]
+        return mx.broadcast_to(mx.where(good, tokens, NOT_FINITE), last.shape)
 
 
-def _rows(members: Sequence[ChatSequence], each: int) -> DrawingRows:
-    chance = np.stack([member.random.random(each, np.float32) for member in members])
-    return DrawingRows.of([member.rule for member in members], chance, [not member.drawn for member in members], each)
+def _column(rows: Sequence[ChatSequence]) -> mx.array:
+    """Whether what is read of each is a frame [rows, 1]."""
+    return mx.array([[row.reads_frames] for row in rows])
 
 
 def failure(sequence: ChatSequence) -> NotFinite:

@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 
 import mlx.core as mx
 
-from speechmlx.audio.pcm import to_pcm16
-from speechmlx.engines import Room
 from speechmlx.engines.cosyvoice.drawing import RepetitionAwareSampler
 from speechmlx.engines.cosyvoice.generation import Generation
 from speechmlx.engines.cosyvoice.live_text import LiveText
@@ -22,31 +20,19 @@ from speechmlx.engines.cosyvoice.voices import LONGEST as RECORDING
 from speechmlx.engines.cosyvoice.voices import PreparedVoice, VoiceBook
 from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.lm.decoder import Decoder
-from speechmlx.engines.lm.footprint import Unlimited, batch_bytes, bytes_per_token
+from speechmlx.engines.lm.footprint import batch_bytes, bytes_per_token
 from speechmlx.engines.lm.kv_cache import evaluate, new_cache
 from speechmlx.engines.lm.sampling import NOT_FINITE
 from speechmlx.engines.parts.held_arrays import bytes_of
 from speechmlx.engines.parts.pace import LayerPace
-from speechmlx.engines.parts.step_events import StepEvents, ends_alone
+from speechmlx.engines.parts.prompt_reading import read_shortest_first
+from speechmlx.engines.parts.step_events import StepEvents
 from speechmlx.engines.parts.token_flow import FlowPrompt
-from speechmlx.engines.step_size import StepSize
-from speechmlx.errors import BadRequest, Unsupported
+from speechmlx.engines.parts.turn_synthesis import TurnSynthesis
 from speechmlx.reading.pauses import check_pauses
-from speechmlx.types import (
-    Chunk,
-    Command,
-    End,
-    Event,
-    FeedText,
-    FlushText,
-    Request,
-    Speak,
-    SpeakStream,
-    TextFlushed,
-)
+from speechmlx.types import Event, Speak, SpeakStream, TextFlushed
 
-FIRST_PIECE, LEAST_PIECE, MOST_PIECE = 32, 16, 512
-"""Tokens of a prompt read in a step: the first time, at least and at most."""
+MAX_BATCH = 4
 MARKS = 16
 """Tokens at most that a prompt has besides text and speech."""
 
@@ -63,8 +49,8 @@ def longest_sequence(generation: Generation) -> int:
     return MOST_BEFORE + recording + (1 + LONGEST) * MOST + MARKS
 
 
-class CosyVoice:
-    """A loaded model. Requests share the steps of the language model; the sound of one at a time is computed."""
+class CosyVoice(TurnSynthesis[Speaking]):
+    """A loaded model."""
 
     def __init__(
         self,
@@ -74,7 +60,6 @@ class CosyVoice:
         rate: int,
         voices: VoiceBook,
         tokens: TextTokens,
-        max_batch: int,
         pipelined: bool,
         pace: LayerPace,
     ) -> None:
@@ -82,49 +67,25 @@ class CosyVoice:
 
         `pipelined`: launch a speech token before the last one is read, for a device that would wait.
         """
-        self.nbytes, self.max_batch, self.max_open = bytes_of(model, new_sound, voices), max_batch, max_batch
-        self.room: Room = Unlimited()
-        self.generation = generation
+        super().__init__(bytes_of(model, new_sound, voices), MAX_BATCH, pace)
+        self.generation, self.name = generation, generation.name
         self._model, self._new_sound, self._rate = model, new_sound, rate
         self._voices, self._tokens = voices, tokens
         self._decoder = Decoder[Utterance](model, pipelined=pipelined)
-        self._pace, self._piece = pace, StepSize(FIRST_PIECE, LEAST_PIECE, MOST_PIECE)
         self._request_bytes = batch_bytes(bytes_per_token(model), [longest_sequence(generation)])
-        self._open = 0
-        self._flow_room = 0
-        """Bytes, of all open requests."""
 
-    @property
-    def aim(self) -> float:
-        """Seconds that a step should take."""
-        return self._pace.aim
+    def _bytes(self, states: Sequence[Speaking]) -> int:
+        """Bytes of keys and values of requests, at their full length, and of what the flow keeps of them."""
+        return len(states) * self._request_bytes + sum(state.flow_room for state in states)
 
-    @aim.setter
-    def aim(self, seconds: float) -> None:
-        self._pace.aim = seconds
-
-    @property
-    def held(self) -> int:
-        """Bytes of keys and values of the open requests, at their full length, and of what the flow keeps of them."""
-        return self._open * self._request_bytes + self._flow_room
-
-    def begin(self, request: Request) -> Speaking:
-        """Raises BadRequest, Unsupported and UnknownVoice, which tell what is allowed; Busy for want of memory."""
-        if not isinstance(request, Speak | SpeakStream):
-            raise Unsupported(f"{self.generation.name} speaks; it cannot {type(request).__name__.lower()}")
+    def _state(self, request: Speak | SpeakStream) -> Speaking:
         manner = read_manner(request, self.generation, self._tokens)
         voice = None if manner.recording else self._voices.by_name(manner.name)
-        preparing = self._voices.of(manner.recording) if manner.recording else None
-        state = Speaking(manner, self._rate, voice, preparing)
+        hearing = self._voices.of(manner.recording) if manner.recording else None
+        state = Speaking(manner, voice, self._room_of_flow(), rate=self._rate, hearing=hearing)
         if isinstance(request, Speak):
-            if not request.text.strip():
-                raise BadRequest("there is no word in the text")
             check_pauses(request.text)
             state.end(request.text)
-        state.flow_room = self._room_of_flow()
-        self.room.claim((self._open + 1) * self._request_bytes + self._flow_room + state.flow_room)
-        self._open += 1
-        self._flow_room += state.flow_room
         return state
 
     def _room_of_flow(self) -> int:
@@ -133,65 +94,34 @@ class CosyVoice:
             return 0
         return min(MOST_KEPT, max(0, self.room.free - self._request_bytes) // self.max_batch)
 
-    def feed(self, state: Speaking, command: Command) -> None:
-        """More text, or its end."""
-        if isinstance(command, FeedText):
-            state.feed(command.text)
-        elif isinstance(command, FlushText):
-            state.flush()
-        elif isinstance(command, End):
-            state.end()
-        else:
-            raise BadRequest("a text is fed as text, not as sound")
-
     def end(self, state: Speaking) -> None:
         """Free what the request holds: its keys and values, and its sound."""
+        super().end(state)
         if state.utterance is not None:
             self._decoder.remove(state.utterance)
-        state.utterance = state.preparing = None
-        state.drop()
-        state.finished = True
-        self._open -= 1
-        self._flow_room -= state.flow_room
+        state.utterance = None
 
     def forget_voices(self) -> None:
         """Free what is kept of the voices of recordings."""
         self._voices.forget()
 
-    def step(self, states: Sequence[Speaking]) -> Sequence[Sequence[Event | Exception]]:
-        """A speech token for each request or, in turn, one piece of other work for the first request that has any.
+    def _waiting(self, states: Sequence[Speaking]) -> Sequence[Speaking]:
+        """The first alone: the worker has put first whose turn it is."""
+        return states[:1]
 
-        That is: preparing a voice, reading a prompt, or a step of the sound.
-        """
-        events: StepEvents = {id(state): [] for state in states}
-        for state in states:
-            with ends_alone(state, events):
-                self._begin_piece(state, events[id(state)])
-        writing = [state for state in states if state.utterance is not None and state.utterance.is_writing]
-        working = next((state for state in states if self._has_work(state)), None)
-        if working is not None and (working.is_next or not writing):
-            working.is_next = False
-            with ends_alone(working, events):
-                self._work(working, events[id(working)])
-        elif writing:
-            self._generate(writing, events)
-            for state in states:
-                state.is_next = True
-        return [events[id(state)] for state in states]
-
-    def _begin_piece(self, state: Speaking, events: list[Event | Exception]) -> None:
-        """Begin the next piece of text, if the last one is over and the voice is known; the end, if there is none."""
+    def _begin(self, state: Speaking, events: list[Event | Exception]) -> None:
+        """Begin the next piece of text, if the last one is over and the voice is known."""
         if state.utterance is not None:
             state.utterance.go_on()
         if state.utterance is not None or state.voice is None or state.finished:
             return
         piece = state.next_piece()
         if piece is None:
-            events += state.closing() if state.is_ended else []
-        elif isinstance(piece, TextPiece) and piece.is_flush:
+            return
+        if isinstance(piece, TextPiece) and piece.is_flush:
             events.append(TextFlushed())
         elif isinstance(piece, TextPiece) and piece.silence:
-            events.append(state.heard(Chunk.silence(state.rate, piece.silence)))
+            events.append(state.silence(piece.silence))
         else:
             state.utterance = self._utterance(state, piece, state.voice)
             state.begun += 1
@@ -221,7 +151,7 @@ class CosyVoice:
             speech=speech,
         )
 
-    def _generate(self, states: Sequence[Speaking], events: StepEvents) -> None:
+    def _draw(self, states: Sequence[Speaking], found: StepEvents) -> None:
         """The next token of the utterance of each, which is neither reading nor waiting for text."""
         writing = {id(state.utterance): state for state in states}
         rows = [state.utterance for state in states if state.utterance is not None]
@@ -229,7 +159,7 @@ class CosyVoice:
             state = writing[id(utterance)]
             if token == NOT_FINITE:
                 state.finished = True
-                events[id(state)].append(NotFinite("the logits of the next speech token"))
+                found[id(state)].append(NotFinite("the logits of the next speech token"))
                 continue
             utterance.add(token)
             if utterance.is_waiting:
@@ -239,44 +169,27 @@ class CosyVoice:
                 utterance.cache = None
                 state.tokens_in += utterance.words
                 state.tokens_out += utterance.spoken
-
-    def _has_work(self, state: Speaking) -> bool:
-        utterance = state.utterance
-        if state.finished or utterance is None:
-            return not state.finished and state.preparing is not None
-        return utterance.is_reading or utterance.sounds
+                state.cut_off = state.cut_off or utterance.is_cut_off
 
     def _work(self, state: Speaking, events: list[Event | Exception]) -> None:
-        """Do one piece of work for the request alone."""
-        if state.preparing is not None:
-            self._prepare(state)
+        if state.hearing is not None:
+            state.listen()
         elif state.utterance is not None and state.utterance.is_reading:
-            self._read(state.utterance)
+            read_shortest_first(self._piece, self.aim, [state.utterance], lambda one: one.unread, self._read)
         elif state.utterance is not None:
             self._sound(state, state.utterance, events)
+            if not state.utterance.sounds and state.utterance.is_whole:
+                state.utterance = None
 
-    def _prepare(self, state: Speaking) -> None:
-        assert state.preparing is not None
-        try:
-            next(state.preparing)
-        except StopIteration as end:
-            state.voice, state.preparing = end.value, None
-
-    def _read(self, utterance: Utterance) -> None:
+    def _read(self, utterance: Utterance, most: int) -> int:
         """Read some of the prompt. Its last token is read with the speech."""
         assert utterance.cache is not None
-        end = min(utterance.read + self._piece.units(self.aim), len(utterance.tokens) - 1)
+        count = min(most, utterance.unread)
+        end = utterance.read + count
         given = None if utterance.given is None else utterance.given[:, utterance.read : end]
-        with self._piece.timed(self.aim, end - utterance.read):
-            self._model(mx.array([utterance.tokens[utterance.read : end]]), cache=utterance.cache, given=given)
-            evaluate(utterance.cache)
+        self._model(mx.array([utterance.tokens[utterance.read : end]]), cache=utterance.cache, given=given)
+        evaluate(utterance.cache)
         utterance.read = end
         if not utterance.is_reading:
             utterance.given = None
-
-    def _sound(self, state: Speaking, utterance: Utterance, events: list[Event | Exception]) -> None:
-        samples = utterance.step()
-        if samples is not None and len(samples):
-            events.append(state.heard(Chunk(to_pcm16(samples), state.rate)))
-        if not utterance.sounds and utterance.is_whole:
-            state.utterance = None
+        return count

@@ -12,7 +12,7 @@ import numpy as np
 
 from speechmlx.engines import LoadOptions
 from speechmlx.engines.cosyvoice.encoded_text_model import EncodedTextModel
-from speechmlx.engines.cosyvoice.engine import MOST_PIECE, CosyVoice, NewSound, longest_sequence
+from speechmlx.engines.cosyvoice.engine import CosyVoice, NewSound, longest_sequence
 from speechmlx.engines.cosyvoice.generation import FIRST, FIRST_INSTRUCT, FIRST_SFT, SECOND, THIRD, Generation
 from speechmlx.engines.cosyvoice.speech_model import SpeechModel, SpeechNetwork
 from speechmlx.engines.cosyvoice.text_tokens import QwenTokens, TextTokens, WhisperTokens
@@ -27,6 +27,7 @@ from speechmlx.engines.parts.resampled_flow import ResampledFlow
 from speechmlx.engines.parts.s3_tokenizer import FirstS3Tokenizer, S3Tokenizer
 from speechmlx.engines.parts.tensors import Tensors
 from speechmlx.engines.parts.token_flow import second_flow, third_flow
+from speechmlx.engines.parts.turn_synthesis import MOST_PIECE
 from speechmlx.engines.parts.warm_up import warm_up
 from speechmlx.engines.weights import read_config, read_weights, settle
 from speechmlx.errors import ModelUnavailable
@@ -47,7 +48,6 @@ HEADS = 8
 TRANSFORMER_HEADS = 16
 LANGUAGE_MODEL, VOICES = "lm.", "voices."
 """Prefixes of the tensors of the language model, and of the speakers."""
-MAX_BATCH = 4
 WARM_UP = "Hi."
 HUM = 1.0
 """Seconds of a recording for the warm-up of a model without speakers."""
@@ -120,7 +120,6 @@ def _engine(
         hift.shape.rate,
         voices,
         tokens,
-        max_batch=MAX_BATCH,
         pipelined=on_gpu,
         pace=pace,
     )

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import mlx.core as mx
-import numpy as np
-from numpy.typing import NDArray
 
 from speechmlx.engines.cosyvoice.drawing import RepetitionAwareSampler
 from speechmlx.engines.cosyvoice.generation import MOST_SILENT, SPEECH_TOKENS
+from speechmlx.engines.parts.turn_speech import DrawnSound, SoundingPiece
 
 SHORTEST, LONGEST = 2, 20
 """Speech tokens for each text token."""
 
 
-class TokenSound(Protocol):
-    """What makes the sound of speech tokens: `UtteranceSound`, or `WholeSound`."""
-
-    def is_due(self, count: int, is_whole: bool) -> bool:
-        """Whether there is work, with `count` tokens: all of them, where `is_whole`."""
-
-    def piece(self, tokens: Sequence[int], is_whole: bool) -> Generator[None, None, NDArray[np.float32]]:
-        """The samples of the next piece, in bounded steps. `tokens`: all that are there."""
+TokenSound = DrawnSound[int]
+"""What makes the sound of speech tokens: `UtteranceSound`, or `WholeSound`."""
 
 
 @dataclass(eq=False)
-class Utterance:
+class Utterance(SoundingPiece[int]):
     """A sequence of the language model, with its keys and values while it is in no batch, and what is heard of it."""
 
     tokens: list[int]
@@ -53,10 +46,11 @@ class Utterance:
     ahead: int | None = None
     is_whole: bool = False
     """All of its speech tokens are there."""
+    is_cut_off: bool = False
+    """They did not end by themselves."""
     heard: list[int] = field(default_factory=list)
     """The speech tokens that are made to sound."""
     _silence: int = 0
-    _piece: Generator[None, None, NDArray[np.float32]] | None = None
 
     @property
     def spoken(self) -> int:
@@ -84,9 +78,13 @@ class Utterance:
         return self.prompt + self.limit
 
     @property
+    def unread(self) -> int:
+        """Tokens that are not read yet, but for the last one, which is read with the next draw."""
+        return len(self.tokens) - 1 - self.read
+
+    @property
     def is_reading(self) -> bool:
-        """Whether more of its prompt than the last token is not read yet."""
-        return self.read < len(self.tokens) - 1
+        return self.unread > 0
 
     def go_on(self) -> None:
         """Take the text that it waits for, if it is there."""
@@ -98,21 +96,8 @@ class Utterance:
             self.tokens.append(token)
             self._silence = self._silence + 1 if token in self.silent else 0
             self.heard += [token] if self._silence <= MOST_SILENT else []
-        self.is_whole = token >= self.speech or len(self.tokens) == self.last
+        self.is_cut_off = token < self.speech and len(self.tokens) == self.last
+        self.is_whole = token >= self.speech or self.is_cut_off
 
-    @property
-    def sounds(self) -> bool:
-        """Whether there is work on its sound."""
-        return self._piece is not None or self.sound.is_due(len(self.heard), self.is_whole)
-
-    def step(self) -> NDArray[np.float32] | None:
-        """Do one bounded piece of work on its sound. Returns the samples that it completes, if any."""
-        if self._piece is None:
-            self._piece = self.sound.piece(tuple(self.heard), self.is_whole)
-        try:
-            next(self._piece)
-        except StopIteration as end:
-            self._piece = None
-            samples: NDArray[np.float32] = end.value
-            return samples
-        return None
+    def _drawn(self) -> tuple[Sequence[int], bool]:
+        return self.heard, self.is_whole

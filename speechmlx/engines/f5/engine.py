@@ -24,7 +24,7 @@ from speechmlx.engines.f5.settings import read_sampling
 from speechmlx.engines.f5.text import numbered, read_symbols
 from speechmlx.engines.finite import finite
 from speechmlx.engines.parts.last_events import last_events
-from speechmlx.engines.parts.pace import LayerPace
+from speechmlx.engines.parts.pace import LayerPace, LayerPaced
 from speechmlx.engines.parts.remembered import Remembered
 from speechmlx.engines.parts.sentence_stream import SentenceStream, speak_all
 from speechmlx.engines.parts.vocos import RATE, VocosDecoder
@@ -66,7 +66,7 @@ NO_VOICE = (
 
 
 @dataclass
-class F5:
+class F5(LayerPaced):
     """A loaded model. Holds no state of requests, but the spectrograms of the last voices."""
 
     network: F5Network
@@ -78,15 +78,6 @@ class F5:
     steps: int
     pace: LayerPace = field(default_factory=LayerPace)
     known: Remembered[ReferenceMel] = field(default_factory=lambda: Remembered(MOST_VOICES))
-
-    @property
-    def aim(self) -> float:
-        """Seconds that a step should take."""
-        return self.pace.aim
-
-    @aim.setter
-    def aim(self, seconds: float) -> None:
-        self.pace.aim = seconds
 
     @property
     def nbytes(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import mlx.core as mx
 import mlx.nn as nn
@@ -15,35 +15,40 @@ from speechmlx.engines.lm.kv_cache import beside_tokens
 from speechmlx.engines.lm.sampling import TokenSampler, sample
 
 
-class Decoded(Cached, Protocol):
-    """A sequence that is decoded. Its cache holds the keys and values of all `tokens` but the last, or of more."""
+class Drawn(Cached, Protocol):
+    """A sequence that is drawn. Its cache holds the keys and values of all `tokens` but the last, or of more."""
 
-    tokens: list[int]
-    """What is known of it: the prompt and the answer so far."""
-    ahead: int | None
-    """Its next token, where that was computed before somebody asked for it. The decoder's own."""
-
-    @property
-    def sampler(self) -> TokenSampler: ...
+    tokens: list[Any]
+    """What is known of it: the prompt and the answer so far. Each is a number, or as many as others of the batch."""
+    ahead: Any
+    """Its next token, where that was computed before somebody asked for it. The loop's own."""
 
     @property
     def last(self) -> int:
         """Number of tokens with which it ends, whatever they are."""
 
 
-Row = TypeVar("Row", bound=Decoded)
+class Decoded(Drawn, Protocol):
+    """A sequence of one network's tokens."""
+
+    @property
+    def sampler(self) -> TokenSampler: ...
+
+
+Row = TypeVar("Row", bound=Drawn)
+DecodedRow = TypeVar("DecodedRow", bound=Decoded)
 
 
 @dataclass(frozen=True)
 class _Launched(Generic[Row]):
-    """The next `tokens` [rows] of `rows`, on the device: perhaps not computed yet."""
+    """The next `tokens` [rows, ...] of `rows`, on the device: perhaps not computed yet."""
 
     rows: list[Row]
     tokens: mx.array
 
 
-class Decoder(Generic[Row]):
-    """Decodes rows that come and go between two steps.
+class TokenLoop(Generic[Row]):
+    """Draws the tokens of rows that come and go between two steps.
 
     With `pipelined`, token n + 1 is launched before token n is read, so that the device does not wait for Python. A row
     that turns out to end with token n was then computed once in vain. Nothing else depends on it.
@@ -53,12 +58,12 @@ class Decoder(Generic[Row]):
     copies them. That is by MLX's source, and unmeasured.
     """
 
-    def __init__(self, model: nn.Module, pipelined: bool) -> None:
-        self._model, self._pipelined = model, pipelined
+    def __init__(self, pipelined: bool) -> None:
+        self._pipelined = pipelined
         self._batch = Batch[Row]()
         self._pending: _Launched[Row] | None = None
 
-    def step(self, rows: Sequence[Row]) -> list[tuple[Row, int]]:
+    def step(self, rows: Sequence[Row]) -> list[tuple[Row, Any]]:
         """The next token of each row, which the caller appends to the row's tokens.
 
         A row that joins others may get none: theirs were computed without it.
@@ -99,19 +104,33 @@ class Decoder(Generic[Row]):
         self._pending = None
 
     def _launch(self, last: mx.array) -> _Launched[Row]:
-        """Begin to compute the token after `last` [rows] for each row of the batch."""
+        """Begin to compute the token after `last` [rows, ...] for each row of the batch."""
         rows, cache = list(self._batch.members), self._batch.cache
-        logits: mx.array = self._model(last[:, None], cache=cache)[:, -1].astype(mx.float32)
-        tokens = sample(logits, [row.sampler for row in rows], [row.tokens for row in rows])
+        tokens = self._next(rows, cache, last)
         mx.async_eval(tokens, beside_tokens(cache))
         return _Launched(rows, tokens)
+
+    def _next(self, rows: Sequence[Row], cache: list[Any], last: mx.array) -> mx.array:
+        """The tokens of `rows` after `last` [rows, ...], as int32 of this shape, not computed yet."""
+        raise NotImplementedError
+
+
+class Decoder(TokenLoop[DecodedRow]):
+    """The loop of a network from tokens to logits."""
+
+    def __init__(self, model: nn.Module, pipelined: bool) -> None:
+        super().__init__(pipelined)
+        self._model = model
+
+    def _next(self, rows: Sequence[DecodedRow], cache: list[Any], last: mx.array) -> mx.array:
+        logits: mx.array = self._model(last[:, None], cache=cache)[:, -1].astype(mx.float32)
+        return sample(logits, [row.sampler for row in rows], [row.tokens for row in rows])
 
 
 def _same(rows: Sequence[Row], others: Sequence[Row]) -> bool:
     return len(rows) == len(others) and all(any(row is other for other in others) for row in rows)
 
 
-def _take(row: Row) -> int:
+def _take(row: Drawn) -> Any:
     token, row.ahead = row.ahead, None
-    assert token is not None
     return token

@@ -23,7 +23,7 @@ from speechmlx.engines.melotts.phone_lines import EDGE, UNKNOWN, PhoneLines, rea
 from speechmlx.engines.melotts.phone_words import PhoneWord, orderly, pieces
 from speechmlx.engines.melotts.vocoder import HifiGan
 from speechmlx.engines.parts.last_events import last_events
-from speechmlx.engines.parts.pace import LayerPace
+from speechmlx.engines.parts.pace import LayerPace, LayerPaced
 from speechmlx.engines.parts.sentence_stream import SentenceStream, speak_all
 from speechmlx.engines.parts.spoken_parts import alike, windows
 from speechmlx.engines.parts.tensors import Tensors
@@ -46,7 +46,7 @@ WARM_UP = {"en": "Hello.", "es": "Hola.", "fr": "Bonjour.", "ja": "こんにち�
 
 
 @dataclass
-class MeloTTS:
+class MeloTTS(LayerPaced):
     """A loaded model. It holds no state of requests."""
 
     network: MeloNetwork
@@ -62,15 +62,6 @@ class MeloTTS:
     """Hz."""
     pace: LayerPace
     nbytes: int
-
-    @property
-    def aim(self) -> float:
-        """Seconds that a step should take."""
-        return self.pace.aim
-
-    @aim.setter
-    def aim(self, seconds: float) -> None:
-        self.pace.aim = seconds
 
     def run(self, request: Request) -> Steps:
         """Speak a text in bounded steps: `Chunk`*, then `Usage`.

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Generator, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
-from speechmlx.audio.pcm import to_pcm16
 from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.parts.batch_places import DrawnFrame, PlacedRow
-from speechmlx.engines.parts.last_events import last_events
 from speechmlx.engines.parts.launched import Launched
+from speechmlx.engines.parts.speech_engine import PiecedRequest, SpokenRequest
 from speechmlx.reading.sentences import finished as whole_sentences
 from speechmlx.types import Chunk, Event
 
@@ -26,17 +23,12 @@ Sound = TypeVar("Sound")
 
 
 @dataclass(eq=False, kw_only=True)
-class FrameSpeech(Generic[Row, Sound]):
+class FrameSpeech(SpokenRequest, Generic[Row, Sound]):
     """A request inside the batch. Its prompts are read, its frames are taken, and these are decoded in chunks."""
 
-    rate: int
-    """Hz of its sound."""
     seed: int
     longest: int = 0
     """Positions of keys and values that its sequence may come to."""
-    finished: bool = False
-    hearing: Generator[Any, None, Any] | None = None
-    """Hears the recording that is imitated."""
     row: Row | None = None
     unread: Any = None
     """Of the prompt [n, ...]."""
@@ -46,22 +38,6 @@ class FrameSpeech(Generic[Row, Sound]):
     """Sound that is on its way, and which of its numbers are the request's."""
     waited: int = 0
     """Steps for which a chunk could have been decoded."""
-    samples: int = 0
-    tokens_in: int = 0
-    tokens_out: int = 0
-    cut_off: bool = False
-
-    def feed(self, text: str) -> None:
-        """More of the text. Raises BadRequest for one that cannot be read."""
-        raise NotImplementedError
-
-    def end(self) -> None:
-        """No more of it comes. Raises BadRequest as `feed` does."""
-        raise NotImplementedError
-
-    def hear(self, found: Any) -> None:
-        """Take what was heard of the recording."""
-        raise NotImplementedError
 
     @property
     def can_speak(self) -> bool:
@@ -90,11 +66,6 @@ class FrameSpeech(Generic[Row, Sound]):
     @property
     def is_early(self) -> bool:
         """Whether the next chunk of sound is one of the first, which are waited for."""
-        raise NotImplementedError
-
-    @property
-    def is_over(self) -> bool:
-        """Whether all was said that was to be said."""
         raise NotImplementedError
 
     @cached_property
@@ -128,36 +99,12 @@ class FrameSpeech(Generic[Row, Sound]):
         if not np.isfinite(samples).all():
             self.finished = True
             return NotFinite("the codec's decoder")
-        self.samples += len(samples)
-        return Chunk(to_pcm16(samples), self.rate)
-
-    def closing(self) -> list[Event]:
-        """The last events, once all is said: a short silence where nothing was, and the usage. [] before that."""
-        if not self.is_over:
-            return []
-        self.finished = True
-        counts = {"tokens_in": self.tokens_in, "tokens_out": self.tokens_out, "cut_off": self.cut_off}
-        return last_events(self.samples, self.rate, **counts)
+        return self.as_chunk(samples)
 
 
 @dataclass(eq=False, kw_only=True)
-class PiecewiseSpeech(FrameSpeech[Row, Sound]):
-    """Its text, which may still arrive, is said piece by piece: each is begun once all before it was heard."""
-
-    is_ended: bool = False
-    """No more text comes."""
-    _rest: str = ""
-    _coming: deque[str | float] = field(default_factory=deque)
-    """Pieces of text, and seconds of silence."""
-
-    def cut(self, text: str) -> Iterable[str | float]:
-        """`text` in pieces, and seconds of silence. Raises BadRequest for a pause too long."""
-        raise NotImplementedError
-
-    @property
-    def is_quiet(self) -> bool:
-        """Whether all frames so far were heard, and none is about to come."""
-        raise NotImplementedError
+class PiecewiseSpeech(FrameSpeech[Row, Sound], PiecedRequest[str | float]):
+    """What comes are pieces of text, and seconds of silence: each is begun once all before it was heard."""
 
     def feed(self, text: str) -> None:
         """More of the text; each sentence is said once it is complete. Raises BadRequest for a pause too long."""
@@ -175,20 +122,11 @@ class PiecewiseSpeech(FrameSpeech[Row, Sound]):
         """The pieces that are not begun."""
         return tuple(one for one in self._coming if isinstance(one, str))
 
-    @property
-    def busy(self) -> bool:
-        """Whether there is something to do on the text so far."""
-        return not self.finished and bool(self._coming or self.is_ended or not self.is_quiet)
-
-    @property
-    def is_over(self) -> bool:
-        return self.is_ended and not self._coming and self.is_quiet
-
     def next_piece(self, events: list[Event | Exception]) -> str | None:
         """The next piece of text; silences before it are added to `events`. None: there is none, or it is not due."""
         while self._coming and self.is_quiet:
             piece = self._coming.popleft()
             if isinstance(piece, str):
                 return piece
-            events.append(self.as_event(np.zeros(round(piece * self.rate), np.float32)))
+            events.append(self.silence(piece))
         return None

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, TypeVar
 
-from speechmlx.engines import LONG_AIM, Room
+from speechmlx.engines import LONG_AIM
 from speechmlx.engines.finite import NotFinite
-from speechmlx.engines.lm.footprint import Unlimited
 from speechmlx.engines.parts.frame_speech import FrameSpeech
 from speechmlx.engines.parts.kv_rows import bytes_of
 from speechmlx.engines.parts.prompt_reading import read_shortest_first
+from speechmlx.engines.parts.speech_engine import SpeechEngine
 from speechmlx.engines.parts.step_events import StepEvents, ends_alone
 from speechmlx.engines.step_size import StepSize
-from speechmlx.errors import BadRequest, Unsupported
-from speechmlx.types import Command, End, Event, FeedText, Request, Speak, SpeakStream
+from speechmlx.types import Event
 
 MAX_BATCH = 8
 FIRST_PIECE, LEAST_PIECE, MOST_PIECE = 128, 32, 1024
@@ -23,14 +22,12 @@ FIRST_PIECE, LEAST_PIECE, MOST_PIECE = 128, 32, 1024
 State = TypeVar("State", bound=FrameSpeech[Any, Any])
 
 
-class FrameSynthesis(Generic[State]):
+class FrameSynthesis(SpeechEngine[State]):
     """Answers `Speak` and `SpeakStream`: `Chunk`* and a `Usage`. What a frame is, each engine says for itself.
 
     Pipelined, a frame is launched before the last one is read, and the next frames behind sound on its way.
     """
 
-    name: ClassVar[str]
-    """What errors call it."""
     frames_by: ClassVar[str] = "the synthesis of frames"
     """What an error of frames that are no numbers names."""
     loop: Any
@@ -38,76 +35,22 @@ class FrameSynthesis(Generic[State]):
 
     def __init__(self, loop: Any, nbytes: int, sound_bytes: int = 0) -> None:
         """`nbytes`: of all weights. `sound_bytes`: what the codec's decoder remembers of a request."""
+        super().__init__(nbytes, MAX_BATCH)
         self.aim = LONG_AIM
-        self.room: Room = Unlimited()
-        self.nbytes = nbytes
-        self.max_batch = self.max_open = MAX_BATCH
         self.loop = loop
         self._sound_bytes = sound_bytes
         self._piece = StepSize(FIRST_PIECE, LEAST_PIECE, MOST_PIECE)
-        self._open: list[State] = []
 
-    @property
-    def held(self) -> int:
-        """Bytes of the open requests at their full length."""
-        return self._bytes([state.longest for state in self._open])
-
-    def _bytes(self, lengths: Sequence[int]) -> int:
+    def _bytes(self, states: Sequence[State]) -> int:
+        lengths = [state.longest for state in states]
         return bytes_of(self.loop.memory.position_bytes, lengths) + len(lengths) * self._sound_bytes
-
-    # --- Requests ----------------------------------------------------------------------------------------------------
-
-    def begin(self, request: Request) -> State:
-        """Raises UnknownVoice, Unsupported and BadRequest for what cannot be, Busy where memory is held by others."""
-        if not isinstance(request, Speak | SpeakStream):
-            raise Unsupported(f"{self.name} speaks; it cannot {type(request).__name__.lower()}")
-        if isinstance(request, Speak) and not request.text.strip():
-            raise BadRequest("there is no word in the text")
-        state = self._state(request)
-        self._claim(state.longest)
-        self._open.append(state)
-        return state
-
-    def _state(self, request: Speak | SpeakStream) -> State:
-        """The state of a request, with its text so far and its `longest`."""
-        raise NotImplementedError
-
-    def _claim(self, length: int) -> None:
-        """Claim memory for one more request. What is only kept goes first."""
-        if (needed := self._bytes([length])) > self.room.most:
-            raise BadRequest(
-                f"the text needs {needed / 1e6:.0f} MB beside the model, and its requests may have "
-                f"{max(0, self.room.most) / 1e6:.0f} MB (--memory-limit)"
-            )
-        lengths = [state.longest for state in self._open]
-        more = self._bytes([*lengths, length]) - self._bytes(lengths)
-        if more > self.room.free:
-            self.forget_voices()
-        self.room.claim(self.held + more)
-
-    def forget_voices(self) -> None:
-        """Forget what was heard of recordings, where that is held."""
-
-    def feed(self, state: State, command: Command) -> None:
-        """More text, or its end."""
-        if isinstance(command, FeedText):
-            state.feed(command.text)
-        elif isinstance(command, End):
-            state.end()
-        else:
-            raise Unsupported(f"{self.name} does not take {type(command).__name__} commands")
 
     def end(self, state: State) -> None:
         """Frees the request's place and what the codec remembers of it."""
-        state.finished = True
-        self._open.remove(state)  # nothing is claimed for it, whatever fails here
+        super().end(state)
         if state.row is not None:
             self.loop.leave(state.row)
-        if state.hearing is not None:
-            state.hearing.close()
-        state.row = state.hearing = state.sound = state.unread = state.decoding = None
-
-    # --- Steps -------------------------------------------------------------------------------------------------------
+        state.row = state.sound = state.unread = state.decoding = None
 
     def step(self, states: Sequence[State]) -> Sequence[Sequence[Event | Exception]]:
         """Hear a piece of a recording or read pieces of prompts, then a frame of each request, and sound."""
@@ -127,11 +70,7 @@ class FrameSynthesis(Generic[State]):
             if state.hearing is None:
                 continue
             with ends_alone(state, found):  # one recording's fault
-                try:
-                    next(state.hearing)
-                except StopIteration as heard:
-                    state.hearing = None
-                    state.hear(heard.value)
+                state.listen()
             return
 
     def _read(self, states: Sequence[State], found: StepEvents) -> None:

@@ -45,6 +45,21 @@ class LayerPace:
         return x
 
 
+class LayerPaced:
+    """What makes an engine `Paced`: its networks have one pace."""
+
+    pace: LayerPace
+
+    @property
+    def aim(self) -> float:
+        """Seconds that a step should take."""
+        return self.pace.aim
+
+    @aim.setter
+    def aim(self, seconds: float) -> None:
+        self.pace.aim = seconds
+
+
 def framed(before: Layer, layers: Sequence[Layer], after: Layer) -> list[Layer]:
     """`layers` with less work before and after them, which is no layer of its own: a step of it alone says little."""
     found = [*layers]

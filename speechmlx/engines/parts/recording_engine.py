@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Generic
 
 from speechmlx.engines.parts.fbank import Normalisation, filter_bank, stack
 from speechmlx.engines.parts.fsmn_vad import FsmnNetwork
-from speechmlx.engines.parts.pace import LayerPace
+from speechmlx.engines.parts.pace import LayerPace, LayerPaced
 from speechmlx.engines.parts.recordings import (
     MAX_BATCH,
     ClipNetwork,
@@ -42,7 +42,7 @@ class RecognisedFamily:
     """Seconds to which segments of speech are joined."""
 
 
-class RecordingEngine(Generic[Result]):
+class RecordingEngine(LayerPaced, Generic[Result]):
     """`Batched` for `Transcribe`. What it computes does not depend on how long its steps are."""
 
     max_batch = MAX_BATCH
@@ -60,15 +60,7 @@ class RecordingEngine(Generic[Result]):
         self.nbytes = nbytes
         self._family, self._vad, self._normalise, self._writer = family, vad, normalise, writer
         self._batch = RecordingBatch(network)
-
-    @property
-    def aim(self) -> float:
-        """Seconds that a step should take."""
-        return self._batch.pace.aim
-
-    @aim.setter
-    def aim(self, seconds: float) -> None:
-        self._batch.pace.aim = seconds
+        self.pace = self._batch.pace
 
     def begin(self, request: Request) -> RecordingState[Result]:
         """Take a recording. Raises BadRequest, and Unsupported for what the model cannot do."""
@@ -76,7 +68,7 @@ class RecordingEngine(Generic[Result]):
         if wanted.hotwords:
             raise Unsupported(f"{self._family.name} {self._family.no_hotwords}")
         clips: Iterator[SpeechClip[Result] | None] = find_clips(wanted, self._vad, self.features, self._family.joined)
-        return self._batch.begin(RecordingState(wanted, clips, self._writer(wanted, self._batch.pace)))
+        return self._batch.begin(RecordingState(wanted, clips, self._writer(wanted, self.pace)))
 
     def step(self, states: Sequence[RecordingState[Result]]) -> list[list[Event | Exception]]:
         return self._batch.step(states)

@@ -22,7 +22,7 @@ from speechmlx.engines.qwen3_tts.talker import Talker
 from speechmlx.engines.qwen3_tts.text import MOST, TextPart, TextSource, TextTokenizer, WholeText, WordText
 from speechmlx.engines.qwen3_tts.wishes import SpeechWishes, read_wishes
 from speechmlx.reading.plain import PlainText
-from speechmlx.types import Command, Event, FlushText, ReferenceVoice, Speak, SpeakStream, Synthesis
+from speechmlx.types import Event, ReferenceVoice, Speak, SpeakStream, Synthesis
 
 FRAME_RATE = 12.5
 FRAMING = 16
@@ -120,13 +120,6 @@ class Qwen3Tts(FrameSynthesis[SpeechRow]):
         return PromptWriter(
             self.config, self._encode, who, language=wishes.language, instructions=wishes.instructions, dual=dual
         )
-
-    def feed(self, state: SpeechRow, command: Command) -> None:
-        """More text, its end, or that what there is of it is to be said."""
-        if isinstance(command, FlushText):
-            state.flush()
-        else:
-            super().feed(state, command)
 
     def forget_voices(self) -> None:
         """Forget what was heard of recordings."""

@@ -12,12 +12,12 @@ from speechmlx.engines.parts.batch_places import DrawnFrame
 from speechmlx.engines.parts.causal_conv import StreamRows
 from speechmlx.engines.parts.frame_speech import FrameSpeech
 from speechmlx.engines.parts.launched import Launched
-from speechmlx.engines.qwen3_tts.cloning import RATE, ClonedVoice
+from speechmlx.engines.qwen3_tts.cloning import ClonedVoice
 from speechmlx.engines.qwen3_tts.frames import FrameRow
 from speechmlx.engines.qwen3_tts.prompt import PromptWriter
 from speechmlx.engines.qwen3_tts.text import TextBreak, TextPart, TextSource
 from speechmlx.engines.qwen3_tts.wishes import Drawing
-from speechmlx.types import Chunk, Event, TextFlushed
+from speechmlx.types import Event, TextFlushed
 
 CHUNKS = (1, 1, 2, 3)
 """Frames of the first chunks of sound; the last number holds for all later ones."""
@@ -167,9 +167,7 @@ class SpeechRow(FrameSpeech[FrameRow, StreamRows]):
         coming = self.source.parts.popleft()
         assert isinstance(coming, TextBreak)
         if coming.seconds:
-            silence = Chunk.silence(RATE, coming.seconds)
-            self.samples += len(silence.pcm16) // 2
-            yield silence
+            yield self.silence(coming.seconds)
         if coming.flushed:
             yield TextFlushed()
 

@@ -49,9 +49,9 @@ def test_the_first_token_is_none_that_ends() -> None:
 
 
 def test_the_penalty_counts_the_last_frames_of_each_group() -> None:
-    frames = [(1, 0), *[(2, 1)] * 15, (2, 3)]
-    counts = np.array(counted([frames, []], 2, 4))
-    assert counts.tolist() == [[0, 0, 16, 0], [0, 15, 0, 1], [0] * 4, [0] * 4]
+    frames = [(1, 0), *[(2, 1)] * 15]
+    counts = counted([frames, [], []], mx.array([[2, 3], [0, 0], [-1, -1]]), 4)
+    assert counts.tolist() == [[0, 0, 16, 0], [0, 15, 0, 1], *[[1, 0, 0, 0]] * 2, *[[0] * 4] * 2]
     rule = DrawingRule(1.0, 1.0, 9, 1.1)
     order, scores = kept(mx.array([[-1.0, 2.0, 3.0]]), rows(rule), mx.array([[1.0, 2.0, 0.0]]))
     assert order.tolist() == [[2, 1, 0]]

@@ -11,6 +11,7 @@ from unittest.mock import patch
 import mlx.core as mx
 import numpy as np
 import pytest
+from support.claimed_memory import SmallRoom
 from support.engine_runs import run, sound, stream, work, work_until_idle
 from support.tiny_chattts import endless, made, shapes, write_folder
 
@@ -23,7 +24,7 @@ from speechmlx.engines.chattts.sound import FIRST
 from speechmlx.engines.chattts.speech_request import ChatSpeech
 from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.step_size import StepSize
-from speechmlx.errors import BadRequest, ModelUnavailable, SpeechError, UnknownVoice, Unsupported, WeightsDamaged
+from speechmlx.errors import BadRequest, Busy, ModelUnavailable, SpeechError, UnknownVoice, Unsupported, WeightsDamaged
 from speechmlx.types import (
     Audio,
     Chunk,
@@ -31,6 +32,7 @@ from speechmlx.types import (
     Event,
     Feed,
     FeedText,
+    FlushText,
     NamedVoice,
     ReferenceVoice,
     Speak,
@@ -144,9 +146,9 @@ def test_a_refined_text_is_words_and_what_is_heard(engine: ChatTts) -> None:
     sequence = manner.manner.refining("you", 0)
     assert sequence is not None
     written = tokens.encode("i[uv_break]you[laugh][oral_3][Ptts][spk_emb]")
-    sequence.drawn = [(token,) for token in (*written, tokens.number("[UNK]"))]
+    sequence.tokens[1:] = [(token,) for token in (*written, tokens.number("[UNK]"))]
     assert manner.manner.refined(sequence, "you") == tokens.encode("i[uv_break]you[laugh]")
-    sequence.drawn = [(tokens.number("[Ptts]"),)]
+    sequence.tokens[1:] = [(tokens.number("[Ptts]"),)]
     assert manner.manner.refined(sequence, "you") == tokens.encode("you")
     engine.end(manner)
 
@@ -198,7 +200,7 @@ def test_requests_together_sound_as_alone(talkative: ChatTts) -> None:
 
 def test_pieces_of_a_text_are_drawn_together_and_heard_in_order(engine: ChatTts) -> None:
     state, sequences = drawn(engine, Speak(text=SENTENCES, options=PLAIN))
-    assert len(sequences) == 2 and len(engine._loop.batch.members) == 2
+    assert len(sequences) == 2 and len(engine._loop._batch.members) == 2
     engine.end(state)
     whole = sound(speak(engine, SENTENCES, options=PLAIN))
     parts = [sound(speak(engine, part, options=PLAIN)) for part in SENTENCES.split(" The second")]
@@ -288,14 +290,26 @@ def test_a_cancelled_request_is_freed_and_changes_no_other(engine: ChatTts) -> N
         for event in engine.step([leaves, stays])[1]:
             assert not isinstance(event, Exception)
             found.append(event)
-    assert leaves.pieces and engine._loop.batch.members
+    assert leaves.pieces and engine._loop._batch.members
     engine.end(leaves)
     assert not leaves.pieces and not leaves.busy
     same(sound([*found, *work(engine, [stays])[0]]), alone)
-    assert engine.held == 0 and not engine._loop.batch.members
+    assert engine.held == 0 and not engine._loop._batch.members
     del stays, leaves, found
     mx.clear_cache()
     assert mx.get_active_memory() <= before
+
+
+def test_what_never_fits_is_refused_for_good(engine: ChatTts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where others hold what it needs, a later request may be taken."""
+    state = engine.begin(Speak(text=TEXT))
+    needs = engine.held
+    engine.end(state)
+    for most, error, says in ((needs - 1, BadRequest, "--memory-limit"), (needs, Busy, "full")):
+        monkeypatch.setattr(engine, "room", SmallRoom(most, 0))
+        with pytest.raises(error, match=says):
+            engine.begin(Speak(text=TEXT))
+        assert engine.held == 0
 
 
 @pytest.mark.parametrize(
@@ -330,8 +344,9 @@ def test_requests_of_other_kinds_are_refused(engine: ChatTts) -> None:
     with pytest.raises(Unsupported, match="ChatTTS speaks; it cannot transcribe"):
         engine.begin(Transcribe(audio=Audio(np.zeros(RATE, np.float32), RATE)))
     state = engine.begin(SpeakStream())
-    with pytest.raises(BadRequest, match="a text is fed as text"):
-        engine.feed(state, Feed(np.zeros(RATE, np.float32)))
+    for command in (Feed(np.zeros(RATE, np.float32)), FlushText()):
+        with pytest.raises(Unsupported, match=f"ChatTTS does not take {type(command).__name__} commands"):
+            engine.feed(state, command)
     engine.end(state)
 
 
@@ -360,13 +375,6 @@ def test_a_loaded_model_has_spoken(tmp_path: Path, options: LoadOptions) -> None
     """A few frames, also where the model does not end by itself."""
     steps = list(chattts.load(write_folder(tmp_path, endless()), options))
     assert 8 <= sum(progress.stage == "warm_up" for progress in steps) <= 16
-
-
-def test_the_language_model_alone_is_narrow(folder: Path, loaded: Callable[..., Any]) -> None:
-    engine = loaded(chattts.load(folder, LoadOptions(dtype="float16", device="gpu", warm_up=False)))
-    assert engine._model.text_head.weight.dtype == mx.float16
-    events = speak(engine, options=PLAIN)
-    assert len(sound(events)) > 0
 
 
 def test_a_folder_of_another_model_is_refused(folder: Path, tmp_path: Path, cold: LoadOptions) -> None:

@@ -38,7 +38,7 @@ def test_the_size_of_steps_changes_no_sample(talkative: ChatTts, monkeypatch: py
     read = list[int]()
     for size in (1, 5):
         monkeypatch.setattr(talkative, "_piece", StepSize(size, size, size))
-        monkeypatch.setattr(talkative._pace, "_sizes", defaultdict(lambda: StepSize(1, 1, 1)))
+        monkeypatch.setattr(talkative.pace, "_sizes", defaultdict(lambda: StepSize(1, 1, 1)))
         monkeypatch.setattr(talkative._loop, "read", noted(read, talkative._loop.read))
         np.testing.assert_allclose(sound(run(talkative, request)[0]), whole, rtol=0, atol=3 / 32768)
         assert max(read) == size
@@ -46,10 +46,10 @@ def test_the_size_of_steps_changes_no_sample(talkative: ChatTts, monkeypatch: py
         read.clear()
 
 
-def noted(read: list[int], function: Callable[[ChatSequence, int], None]) -> Callable[[ChatSequence, int], None]:
-    def run(sequence: ChatSequence, count: int) -> None:
-        read.append(count)
-        function(sequence, count)
+def noted(read: list[int], function: Callable[[ChatSequence, int], int]) -> Callable[[ChatSequence, int], int]:
+    def run(sequence: ChatSequence, most: int) -> int:
+        read.append(function(sequence, most))
+        return read[-1]
 
     return run
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.claimed_memory import SmallRoom
 from support.engine_runs import pcm, run, silences, stream, told, work, work_until_idle
 from support.small_checkpoints import numbers
 from support.tiny_cosyvoice import NAMED, write_folder
@@ -19,7 +20,7 @@ from speechmlx.engines.cosyvoice.engine import CosyVoice
 from speechmlx.engines.cosyvoice.text_tokens import QwenTokens
 from speechmlx.engines.cosyvoice.utterance_sound import faded
 from speechmlx.engines.step_size import StepSize
-from speechmlx.errors import BadRequest, ModelUnavailable, SpeechError, UnknownVoice, Unsupported
+from speechmlx.errors import BadRequest, Busy, ModelUnavailable, SpeechError, UnknownVoice, Unsupported
 from speechmlx.types import (
     Audio,
     Chunk,
@@ -105,7 +106,7 @@ def test_requests_together_sound_as_alone(engine: CosyVoice) -> None:
 def smallest_steps(engine: CosyVoice, monkeypatch: pytest.MonkeyPatch) -> None:
     """A token of a prompt, or a layer of a network, in a step."""
     monkeypatch.setattr(engine, "_piece", StepSize(1, 1, 1))
-    monkeypatch.setattr(engine._pace, "_sizes", defaultdict(lambda: StepSize(1, 1, 1)))
+    monkeypatch.setattr(engine.pace, "_sizes", defaultdict(lambda: StepSize(1, 1, 1)))
 
 
 def count_steps(engine: CosyVoice, request: Speak) -> tuple[bytes, int]:
@@ -202,6 +203,27 @@ def test_a_cancelled_request_is_freed_and_changes_no_other(engine: CosyVoice, pl
     assert leaves.utterance is None and not engine._decoder._batch.members
 
 
+def test_speech_that_does_not_end_is_cut_off(
+    engine: CosyVoice, plain: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a text that is whole, and of one that is said while it is being written."""
+    assert isinstance(plain[-1], Usage) and not plain[-1].cut_off
+    for module in ("engine", "streamed_utterance"):
+        monkeypatch.setattr(f"speechmlx.engines.cosyvoice.{module}.LONGEST", 2)  # no token more than the least
+    for events in (speak(engine), stream(engine, ["Here are ", "words, ", "which ", "come."])):
+        usage = events[-1]
+        assert isinstance(usage, Usage) and usage.tokens_out >= 2 * usage.tokens_in and usage.cut_off
+
+
+def test_what_never_fits_is_refused_for_good(engine: CosyVoice, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where others hold what it needs, a later request may be taken."""
+    for most, error, says in ((engine._request_bytes - 1, BadRequest, "--memory-limit"), (10**12, Busy, "full")):
+        monkeypatch.setattr(engine, "room", SmallRoom(most, 0))
+        with pytest.raises(error, match=says):
+            engine.begin(Speak(text=TEXT))
+        assert engine.held == 0
+
+
 def test_a_recording_is_prepared_once(engine: CosyVoice) -> None:
     voice = ReferenceVoice(Audio(numbers(2, RATE) * np.float32(0.1), RATE), "", "two")
     first, second = engine.begin(Speak(text="A", voice=voice)), engine.begin(Speak(text="A", voice=voice))
@@ -209,7 +231,7 @@ def test_a_recording_is_prepared_once(engine: CosyVoice) -> None:
     engine.step([second])
     assert second.voice is not None and second.voice is first.voice
     engine.end(second)
-    assert second.preparing is None
+    assert second.hearing is None
 
 
 def test_what_the_language_model_reads(engine: CosyVoice) -> None:
@@ -272,7 +294,7 @@ def test_requests_of_other_kinds_are_refused(engine: CosyVoice) -> None:
     with pytest.raises(Unsupported, match="CosyVoice 2 speaks; it cannot transcribe"):
         engine.begin(Transcribe(audio=RECORDING))
     state = engine.begin(SpeakStream())
-    with pytest.raises(BadRequest, match="a text is fed as text"):
+    with pytest.raises(Unsupported, match="CosyVoice 2 does not take Feed commands"):
         engine.feed(state, Feed(RECORDING.samples))
     engine.end(state)
 
@@ -345,18 +367,9 @@ def test_what_the_flow_keeps_is_bounded_by_the_memory_there_is(
     engine: CosyVoice, plain: list[Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = pcm(plain)
-    monkeypatch.setattr(engine, "room", SmallRoom())
+    monkeypatch.setattr(engine, "room", SmallRoom(2_000_000, 2_000_000))
     state = engine.begin(Speak(text=TEXT))
     assert 0 < state.flow_room < 1_000_000 and engine.held == engine._request_bytes + state.flow_room
     found = np.frombuffer(pcm(work(engine, [state])[0]), "<i2").astype(int)
     np.testing.assert_allclose(found, np.frombuffer(whole, "<i2").astype(int), atol=400)
     assert engine.held == 0
-
-
-class SmallRoom:
-    """Of which two megabytes are free."""
-
-    most = reachable = free = 2_000_000
-
-    def claim(self, nbytes: int) -> None:
-        assert nbytes <= self.free
