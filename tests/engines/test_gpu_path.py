@@ -46,6 +46,7 @@ from speechmlx.engines import (
 from speechmlx.engines.lm.head import sharpen_head
 from speechmlx.engines.lm.sampling import new_sampler
 from speechmlx.engines.whisper.model.network import AudioEncoder
+from speechmlx.engines.whisper.offline.encoder_pass import GPU_WINDOWS
 from speechmlx.types import (
     Audio,
     DetectSpeech,
@@ -137,7 +138,8 @@ class Recognised:
 
 
 LIVE, PIECE = "librispeech", 8000
-HEARD = {"tiny.en": ("jfk", "librispeech"), "base": ("beckett",)}
+HEARD = {"tiny.en": ("jfk", "librispeech", "beckett", "librispeech"), "base": ("beckett",)}
+"""With tiny.en as many windows as a GPU encodes at once."""
 
 
 @pytest.fixture(scope="module")
@@ -176,6 +178,7 @@ def test_float16_recognises_the_same_tokens(recognised: dict[str, Recognised], m
     """And the windows of all clips are encoded at once."""
     assert recognised[model].tokens == [clip_tokens(model, name) for name in HEARD[model]]
     assert recognised[model].together == [len(HEARD[model])]
+    assert len(HEARD["tiny.en"]) == GPU_WINDOWS
 
 
 @pytest.fixture(scope="module")
