@@ -105,6 +105,12 @@ def test_the_context_is_that_of_the_setting_or_of_the_model(
             engine.begin(ask("word " * (own + 10)))
 
 
+def test_the_setting_reaches_the_model(small: Path) -> None:
+    bench = Chats(small, 1 << 31, context=64)
+    refused = bench.refusal(bench.chat("word " * 100))
+    assert refused.code == "bad_request" and refused.message.endswith("the model takes 64, answer included")
+
+
 def test_open_requests_count_at_their_full_length_and_then_what_is_kept(engine: LanguageModelEngine) -> None:
     assert engine.held == 0
     short, long = engine.begin(ask("Hi.", max_tokens=10)), engine.begin(ask("word " * 300, max_tokens=20))

@@ -249,6 +249,12 @@ async def test_the_status(up: Front) -> None:
     assert up.engine.setup == Setup(1000, 0.0)
 
 
+async def test_the_settings_of_the_engine_process_reach_it(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = replace(config, idle_unload=7.0, llm_context=300, keep_wired="off", device="cpu")
+    engine = Front(chosen, monkeypatch).engine
+    assert (engine.setup, engine.choice) == (Setup(1000, 7.0, 300, "off"), "cpu")
+
+
 async def test_a_lost_process_ends_the_jobs_that_it_worked_on_and_the_others_wait(up: Front) -> None:
     up.engine.say(LOADED)
     begun, started = (up.runtime.submit(Speak(text=text)) for text in ("hello", "well"))
