@@ -111,6 +111,16 @@ def test_the_setting_reaches_the_model(small: Path) -> None:
     assert refused.code == "bad_request" and refused.message.endswith("the model takes 64, answer included")
 
 
+def test_a_gpu_begins_a_prompt_with_few_tokens_in_a_step(
+    small: Path, loaded: Callable[..., Any], cold: LoadOptions
+) -> None:
+    engine = loaded(llm.load(small, replace(cold, device="gpu")))
+    seat = engine.begin(ask("word " * 100))
+    engine.step([seat])
+    assert seat.read == 32
+    engine.end(seat)
+
+
 def test_open_requests_count_at_their_full_length_and_then_what_is_kept(engine: LanguageModelEngine) -> None:
     assert engine.held == 0
     short, long = engine.begin(ask("Hi.", max_tokens=10)), engine.begin(ask("word " * 300, max_tokens=20))

@@ -134,6 +134,15 @@ async def test_ended_jobs_are_counted_by_outcome(up: Front) -> None:
     assert up.runtime.metrics.jobs == {("asr-row", outcome): 1 for outcome in ("ok", "engine_failed", "cancelled")}
 
 
+async def test_a_cancelled_job_stays_until_the_engine_process_has_left_it(up: Front) -> None:
+    """Else one that hangs would be left alone as soon as its clients have left."""
+    job = up.runtime.submit(Listen())
+    job.cancel()
+    assert up.runtime.status().jobs == 1 and up.runtime._watch._waits()
+    up.end(job.id)
+    assert up.runtime.status().jobs == 0 and not up.runtime._watch._waits()
+
+
 # --- weights ---
 
 
