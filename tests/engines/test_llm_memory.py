@@ -111,13 +111,16 @@ def test_the_setting_reaches_the_model(small: Path) -> None:
     assert refused.code == "bad_request" and refused.message.endswith("the model takes 64, answer included")
 
 
-def test_a_gpu_begins_a_prompt_with_few_tokens_in_a_step(
+def test_a_gpu_reads_few_tokens_at_first_and_launches_one_before_the_last_is_read(
     small: Path, loaded: Callable[..., Any], cold: LoadOptions
 ) -> None:
     engine = loaded(llm.load(small, replace(cold, device="gpu")))
-    seat = engine.begin(ask("word " * 100))
+    seat = engine.begin(ask("word " * 20))
     engine.step([seat])
-    assert seat.read == 32
+    assert seat.read == 32 < seat.prompt - 1
+    while len(seat.tokens) == seat.prompt:
+        engine.step([seat])
+    assert engine._decoder._pending is not None and seat.sampler.compiled
     engine.end(seat)
 
 
