@@ -299,7 +299,7 @@ def _listen(host: str, port: int, other: str = "--port 0") -> socket.socket:
 
     Raises TemporaryFailure where another program has it, and where this machine has not got it yet.
     """
-    if port and any(_answers(here, port) for here in LOOPBACKS.get(host, [host])):
+    if port and any(_answers(here, port) for here in _places(host)):
         raise TemporaryFailure(f"cannot listen on {host}:{port}: {os.strerror(errno.EADDRINUSE)}; try {other}")
     listener = socket.socket(_family(host), socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -320,6 +320,19 @@ def _listen(host: str, port: int, other: str = "--port 0") -> socket.socket:
 
 def _family(host: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _places(host: str) -> list[str]:
+    """The addresses of this machine at which a program that listens on `host` is reached."""
+    if host not in LOOPBACKS:
+        return [host]
+    import ifaddr  # here: most servers listen on one address
+
+    own = [address for adapter in ifaddr.get_adapters() for address in adapter.ips]
+    found = [str(address.ip) for address in own if address.is_IPv4]
+    if host == "::":
+        found += [address.ip[0] for address in own if address.is_IPv6 and not address.ip[2]]  # no link's own
+    return [*dict.fromkeys(LOOPBACKS[host] + found)]
 
 
 def _answers(host: str, port: int) -> bool:

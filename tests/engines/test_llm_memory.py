@@ -112,6 +112,25 @@ def test_the_context_is_that_of_the_setting_or_of_the_model(
             engine.begin(ask("word " * (own + 10)))
 
 
+def test_the_setting_reaches_the_model(small: Path) -> None:
+    bench = Chats(small, 1 << 31, context=64)
+    refused = bench.refusal(bench.chat("word " * 100))
+    assert refused.code == "bad_request" and refused.message.endswith("the model takes 64, answer included")
+
+
+def test_a_gpu_reads_few_tokens_at_first_and_launches_one_before_the_last_is_read(
+    small: Path, loaded: Callable[..., Any], cold: LoadOptions
+) -> None:
+    engine = loaded(llm.load(small, replace(cold, device="gpu")))
+    seat = engine.begin(ask("word " * 20))
+    engine.step([seat])
+    assert seat.read == 32 < seat.prompt - 1
+    while len(seat.tokens) == seat.prompt:
+        engine.step([seat])
+    assert engine._decoder._pending is not None and seat.sampler.compiled
+    engine.end(seat)
+
+
 def test_open_requests_count_at_their_full_length_and_then_what_is_kept(engine: LanguageModelEngine) -> None:
     assert engine.held == 0
     short, long = engine.begin(ask("Hi.", max_tokens=10)), engine.begin(ask("word " * 300, max_tokens=20))

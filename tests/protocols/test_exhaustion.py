@@ -18,7 +18,23 @@ def connected(server: Any) -> socket.socket:
     return socket.create_connection((place.hostname or "", place.port or 0), 10)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux sets the limits of another process")
+linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells and sets the limits of another process")
+
+
+@linux
+def test_a_server_raises_its_limit_of_open_files(start_server: Any) -> None:
+    """A service of macOS begins with 256."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (512, hard))
+    try:
+        with start_server() as server:
+            raised = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert raised == (8192 if hard == resource.RLIM_INFINITY else min(hard, 8192), hard)
+
+
+@linux
 def test_running_out_of_descriptors_is_one_line_and_passes(start_server: Any) -> None:
     """It wrote 38 MB of tracebacks in half a minute."""
     with start_server("--asr", "scripted-asr") as server:

@@ -9,6 +9,7 @@ import socket
 from asyncio import constants
 from typing import Any
 
+import ifaddr
 import pytest
 
 from speechmlx.config import Config
@@ -54,6 +55,19 @@ def test_a_port_that_another_program_has_is_refused(taken: str, wanted: str, mon
         with pytest.raises(TemporaryFailure, match=f":{port}: Address already in use; try --port 0"):
             _listen(wanted, port)
     _listen(wanted, port).close()
+
+
+def test_a_port_that_is_taken_on_one_network_is_not_free_on_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """macOS would let both bind, and the other would have the clients of that network."""
+    addresses = (address.ip for adapter in ifaddr.get_adapters() for address in adapter.ips if address.is_IPv4)
+    own = next((address for address in addresses if not str(address).startswith("127.")), None)
+    if own is None:
+        pytest.skip("this machine is on no network")
+    with socket.create_server((str(own), 0)) as other, monkeypatch.context() as patched:
+        patched.setattr(socket.socket, "bind", _free_ports_only)
+        for wanted in ("0.0.0.0", "::"):
+            with pytest.raises(TemporaryFailure, match="Address already in use"):
+                _listen(wanted, other.getsockname()[1])
 
 
 def _free_ports_only(self: socket.socket, address: tuple[str, int]) -> None:

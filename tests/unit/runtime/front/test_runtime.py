@@ -134,6 +134,15 @@ async def test_ended_jobs_are_counted_by_outcome(up: Front) -> None:
     assert up.runtime.metrics.jobs == {("asr-row", outcome): 1 for outcome in ("ok", "engine_failed", "cancelled")}
 
 
+async def test_a_cancelled_job_stays_until_the_engine_process_has_left_it(up: Front) -> None:
+    """Else one that hangs would be left alone as soon as its clients have left."""
+    job = up.runtime.submit(Listen())
+    job.cancel()
+    assert up.runtime.status().jobs == 1 and up.runtime._watch._waits()
+    up.end(job.id)
+    assert up.runtime.status().jobs == 0 and not up.runtime._watch._waits()
+
+
 # --- weights ---
 
 
@@ -247,6 +256,12 @@ async def test_the_status(up: Front) -> None:
         "ok", "fake", 7, 1, (ModelStatus("tts-row", Kind.TTS, "loading", True, 5),), 1000
     )
     assert up.engine.setup == Setup(1000, 0.0)
+
+
+async def test_the_settings_of_the_engine_process_reach_it(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = replace(config, idle_unload=7.0, llm_context=300, keep_wired="off", device="cpu")
+    engine = Front(chosen, monkeypatch).engine
+    assert (engine.setup, engine.choice) == (Setup(1000, 7.0, 300, "off"), "cpu")
 
 
 async def test_a_lost_process_ends_the_jobs_that_it_worked_on_and_the_others_wait(up: Front) -> None:

@@ -288,3 +288,16 @@ def test_a_gpu_that_fails_in_a_pulse_ends_the_process(memory: Memory) -> None:
     with pytest.raises(SystemExit) as ended:
         made.run()
     assert ended.value.code == DEVICE_FAILED
+
+
+def test_a_gpu_that_fails_in_a_touch_ends_the_process(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wired, "weights_of", lambda engine: [engine])
+    made = bench("touch")
+    made.start(Load(model=scripted.ROW.name))
+    made.run()
+    memory.fails = GONE
+    job = made.start(Load(model=scripted.ROW.name))
+    with pytest.raises(SystemExit) as ended:
+        made.run()
+    assert ended.value.code == DEVICE_FAILED
+    assert made.end(job).failure is not None

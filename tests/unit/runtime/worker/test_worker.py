@@ -146,6 +146,22 @@ def _run(self: scripted.Scripted, request: Request) -> Iterator[Event | None]:
     _fails()
 
 
+def _load_alone(folder: Path, options: LoadOptions) -> Iterator[Progress]:
+    yield Progress("warm_up", 0, 1)
+    raise RuntimeError(scripted.GPU_FAILURE)
+
+
+def test_a_gpu_that_fails_in_a_warm_up_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scripted, "load", _load_alone)
+    bench = Bench()
+    job = bench.speak()
+    with pytest.raises(SystemExit) as ended:
+        bench.run()
+    assert ended.value.code == DEVICE_FAILED
+    failure = bench.end(job).failure
+    assert failure is not None and failure.message.startswith("loading 'scripted' failed: RuntimeError: [METAL] ")
+
+
 @pytest.mark.parametrize(("place", "name", "fake"), [(scripted, "load", _load), (scripted.Scripted, "run", _run)])
 def test_a_gpu_that_fails_behind_another_error_ends_the_process(
     place: object, name: str, fake: object, monkeypatch: pytest.MonkeyPatch

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.graph import kernels
+from support.plain_mlx import plain_mlx
 
 from speechmlx.engines.whisper.decoding.sampling import LAST_INITIAL, Chooser, Ids, SamplingRules, choice, trace
 from speechmlx.engines.whisper.model.network import GPU, cpu_kernels
@@ -151,6 +153,18 @@ def test_compiled_it_chooses_the_same() -> None:
             assert np.allclose(logprob, expected_logprob, atol=1e-5)
             likeliest = [chooser.likeliest(logits, so_far, first, 3)[0].tolist() for chooser in (compiled, plain)]
             assert np.array_equal(np.sort(likeliest[0]), np.sort(likeliest[1]))
+
+
+def test_compiled_a_choice_is_fifteen_kernels() -> None:
+    counts = []
+    with plain_mlx(compiled=True):
+        for rules in (GPU, replace(GPU, compiles=False)):
+            chooser, so_far = Chooser([SamplingRules(SUPPRESS)], VOCABULARY, rules), trace([[FIRST]], VOCABULARY)
+            logits = mx.array(logits_of(1, 1, 0.0))
+            mx.eval(logits, chooser._suppress, chooser._untimed, so_far.last, so_far.before, so_far.latest)
+            token, logprob, after = chooser.choose(logits, so_far, first=False)
+            counts.append(kernels(token, logprob, after.latest).total())
+    assert counts[0] == 15 and counts[1] > 30
 
 
 def test_it_is_compiled_once_for_a_number_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
