@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from contextlib import suppress
 from dataclasses import replace
@@ -29,8 +28,15 @@ class AdmittedRows:
             self._rows = self._read()
 
     async def run(self) -> None:
-        """Look again and again until cancelled."""
-        while True:
-            await asyncio.sleep(PERIOD)
-            with suppress(OSError):  # a folder that cannot be read: what was known stays
-                await apart(self.look, "admission")
+        """Look again and again until cancelled, in one thread: the event loop does not wake for it."""
+        over = threading.Event()
+
+        def look() -> None:
+            while not over.wait(PERIOD):
+                with suppress(OSError):  # a folder that cannot be read: what was known stays
+                    self.look()
+
+        try:
+            await apart(look, "admission")
+        finally:
+            over.set()
