@@ -1,4 +1,8 @@
-"""Several requests at once on a GPU: their texts are encoded together, and the vocoder speaks one at a time."""
+"""Several requests at once on a GPU: their texts are encoded together, and the vocoder speaks one at a time.
+
+A batch of pieces of the same length costs the vocoder what a piece as long as all of them does, and that is hardly less
+than they cost one by one: docs/benchmarks.md. Padding would cost more.
+"""
 
 from __future__ import annotations
 
