@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 from unittest.mock import patch
 
@@ -34,6 +35,12 @@ def engine(loaded: Callable[..., Any], cold: LoadOptions, tmp_path_factory: pyte
 def plain(loaded: Callable[..., Any], cold: LoadOptions, tmp_path_factory: pytest.TempPathFactory) -> MoshiEngine:
     """A model without voices and roles."""
     return loaded(moshi.load(tiny_moshi.folder(tmp_path_factory.mktemp("moshi"), 8), cold))
+
+
+@pytest.fixture(scope="module")
+def answer() -> Callable[[MoshiEngine], list[Event]]:
+    """answer(engine) → the events of question(1) alone, found once."""
+    return cache(lambda engine: run(engine, question(1))[0])
 
 
 @pytest.fixture(autouse=True)
@@ -97,12 +104,12 @@ SPOILT_PARTS: dict[str, tuple[Callable[[MoshiNetwork], nn.Linear], str]] = {
 @pytest.mark.parametrize("part", SPOILT_PARTS)
 @pytest.mark.parametrize("model", ["engine", "plain"])
 def test_what_is_said_as_no_number_ends_its_conversation_alone(
-    request: pytest.FixtureRequest, model: str, part: str, value: float
+    request: pytest.FixtureRequest, answer: Callable[[MoshiEngine], list[Event]], model: str, part: str, value: float
 ) -> None:
     """Also where it is one logit, and all other parts compute numbers."""
     engine = request.getfixturevalue(model)
     chosen, stage = SPOILT_PARTS[part]
-    expected, linear, call = [run(engine, question(1))[0]], chosen(engine._step.network), nn.Linear.__call__
+    expected, linear, call = [answer(engine)], chosen(engine._step.network), nn.Linear.__call__
 
     def broken(self: nn.Linear, x: mx.array) -> mx.array:
         y = call(self, x)

@@ -12,6 +12,7 @@ from support.engine_runs import run, sound, told
 from support.tiny_chattts import endless, write_folder
 
 from speechmlx.engines import LoadOptions, Paced, chattts
+from speechmlx.engines.chattts import manner
 from speechmlx.engines.chattts.engine import ChatTts
 from speechmlx.engines.chattts.sequences import ChatSequence
 from speechmlx.engines.step_size import StepSize
@@ -32,7 +33,7 @@ def test_it_is_paced(talkative: ChatTts) -> None:
 
 
 def test_the_size_of_steps_changes_no_sample(talkative: ChatTts, monkeypatch: pytest.MonkeyPatch) -> None:
-    request = Speak(text="It is said here, and that is all.", options=PLAIN)
+    request = Speak(text="It is all.", options=PLAIN)
     monkeypatch.setattr(talkative, "_piece", StepSize(64, 64, 64))
     whole = sound(run(talkative, request)[0])
     read = list[int]()
@@ -55,6 +56,7 @@ def noted(read: list[int], function: Callable[[ChatSequence, int], int]) -> Call
 
 
 def test_a_step_is_a_draw_or_other_work(talkative: ChatTts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(manner, "FRAMES_EACH", 4)
     done = list[str]()
     draw, work_on = talkative._draw, talkative._work
     monkeypatch.setattr(talkative, "_draw", told(done, "d", draw))
