@@ -70,7 +70,9 @@ def stopped_engine(folder: Path) -> str:
             for name in CLIENTS:
                 assert await outcome(name, target) == "answered", name
             tasks = [asyncio.create_task(outcome(name, target)) for name in CLIENTS]
-            await asyncio.sleep(0.4)
+            async with asyncio.timeout(BOUND):
+                while server.health()["jobs"] < 2:
+                    await asyncio.sleep(0.01)
             os.kill(engine_of(server).pid, signal.SIGSTOP)
             stopped = time.monotonic()
             ends = await asyncio.gather(*tasks)
