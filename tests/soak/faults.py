@@ -71,7 +71,7 @@ def stopped_engine(folder: Path) -> str:
                 assert await outcome(name, target) == "answered", name
             tasks = [asyncio.create_task(outcome(name, target)) for name in CLIENTS]
             async with asyncio.timeout(BOUND):
-                while server.health()["jobs"] < 2:
+                while int(str(server.health()["jobs"])) < 2:
                     await asyncio.sleep(0.01)
             os.kill(engine_of(server).pid, signal.SIGSTOP)
             stopped = time.monotonic()

@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from hypercorn.asyncio import serve
@@ -44,6 +45,15 @@ async def serving(app: Any, limit: int = 512 * KB, interval: float = 20.0) -> As
     config.websocket_max_message_size, config.websocket_ping_interval = limit, interval
     config.graceful_timeout = 0.1
     stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    create = loop.create_server
+
+    async def create_server(*arguments: Any, **options: Any) -> asyncio.Server:
+        server = await create(*arguments, **options)
+        server.wait_closed = partial(asyncio.sleep, 0)  # type: ignore[method-assign]
+        return server
+
+    loop.create_server = create_server  # type: ignore[method-assign]  # as in speechmlx/serve.py
     running = asyncio.create_task(serve(app, config, shutdown_trigger=stop.wait))
     try:
         yield address

@@ -18,6 +18,7 @@ from whisper_normalizer.english import EnglishTextNormalizer
 
 from speechmlx.audio.resample import resample
 from speechmlx.engines import BatchedStreaming
+from speechmlx.engines.step_size import StepSize
 from speechmlx.engines.whisper.engine import Whisper
 from speechmlx.engines.whisper.streaming.batch import LiveBatch
 from speechmlx.engines.whisper.streaming.stream import PROMPT, LiveStream
@@ -199,8 +200,9 @@ def test_streams_share_a_batch_of_which_there_may_be_too_few_seats(
 ) -> None:
     pieces = [speech(name)[start * RATE : (start + 2) * RATE] for name in ("jfk", "beckett") for start in range(1, 4)]
     expected = [listen(engine, samples).text for samples in pieces]
-    rows, seats = list[int](), 4
+    rows, seats, blocks = list[int](), 4, engine.network.dims.n_audio_layer
     monkeypatch.setattr(engine.live, "max_batch", seats)
+    monkeypatch.setattr(engine.live, "_blocks", StepSize(blocks, blocks, blocks))  # whatever time they take
     decode = LiveBatch._decode
     monkeypatch.setattr(LiveBatch, "_decode", lambda batch: rows.append(len(batch._rows)) or decode(batch))
     streams, heard = [begin(engine) for _ in pieces], [Heard() for _ in pieces]
