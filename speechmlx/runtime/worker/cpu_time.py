@@ -6,8 +6,7 @@ nobody else computes they have all CPUs as before.
 
 With four syntheses at once on two CPUs, asked by a process of its own, 1 of 100 answers of /health took longer than 8
 to 12 ms; with a niceness of 3 than 5.4, of 5 than 4.1 to 4.6, of 8 than 5.3. A process beside them that only echoes
-bytes took 3 to 5 ms. Asked by the process that also takes the four answers, as `scripts/bench server` does, it is
-5.7 ms with and without.
+bytes took 3 to 5 ms. `scripts/bench server` asks more often, and finds 5 to 6 ms: most of that is the asker's own wait.
 """
 
 from __future__ import annotations
